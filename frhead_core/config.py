@@ -1,0 +1,478 @@
+"""Recipes: every setting of a benchmark, as frozen dataclasses validated from one YAML file.
+
+A recipe is read with :func:`load_recipe`, changed with :func:`override` and travels between the
+steps of the pipeline as canonical JSON. Unknown keys, wrong types and values out of range are
+refused with the file, the line, the key and, for a misspelt key, the nearest valid one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from frhead_core.errors import RecipeError
+
+Modality = Literal["joint", "bone", "joint_motion", "bone_motion"]
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
+IndexColumn = Literal["setup", "camera", "performer"]
+HeadVersion = Literal["V0", "V1", "V2", "NO FN", "NO FP", "NO FN & FP"]
+Precision = Literal["float32", "bfloat16"]
+
+Positive = Annotated[int, Field(gt=0)]
+NotNegative = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+_STRICT = ConfigDict(extra="forbid", strict=False, allow_inf_nan=False)
+_BENCHMARK_FOLDER = Path(__file__).parent / "benchmarks"
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Split:
+    """Which recordings train and which test, by the value of one index column."""
+
+    column: IndexColumn
+    train: tuple[int, ...]
+    test: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        shared = sorted(set(self.train) & set(self.test))
+        if shared:
+            raise ValueError(f"{self.column} {shared} is in both train and test")
+
+
+@dataclass(frozen=True, config=_STRICT)
+class ValidationSplit:
+    """The part of the training recordings that is held out when a validation split is asked for."""
+
+    column: IndexColumn
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Preparation:
+    """How raw recordings become sequences.
+
+    ``max_quarantined_share``: preparation stops when a larger share of the recordings is unusable.
+    ``official_list``: every recording that the benchmark lists must be there; without it whatever
+    is found is used.
+    """
+
+    max_quarantined_share: Share = 0.02
+    official_list: bool = True
+
+
+@dataclass(frozen=True, config=_STRICT)
+class NWUCLALoader:
+    """NW-UCLA's transforms: turn, scale to the unit cube, sample frames.
+
+    ``rotation_degrees``: training turns each sequence about x and y by whole degrees drawn from
+    -rotation_degrees to rotation_degrees. ``scale``: the interval of the training-time factor.
+    ``repeat``: how many times an epoch goes over the training recordings.
+    """
+
+    transform: Literal["nw-ucla"]
+    window: Positive
+    persons: Positive
+    repeat: Positive
+    rotation_degrees: Annotated[int, Field(ge=0, le=180)]
+    scale: tuple[float, float]
+
+
+@dataclass(frozen=True, config=_STRICT)
+class NTULoader:
+    """NTU RGB+D's transforms: crop, resize in time, turn, scale the bones.
+
+    ``train_crop`` / ``test_crop``: share of the frames that a crop keeps, as an interval to draw
+    from (training) or as one number (test, centred). ``random_rotation``: radians, drawn once a
+    sample for each axis. ``random_scale``: largest relative change of a bone's length.
+    ``frame_mask``: share of frames set to zero in training. ``lone_body``: what stands in the
+    second body's place when there is only one.
+    """
+
+    transform: Literal["ntu"]
+    window: Positive
+    persons: Positive
+    repeat: Positive
+    train_crop: tuple[Share, Share]
+    test_crop: Share
+    random_rotation: Annotated[float, Field(ge=0.0)]
+    random_scale: Share
+    lone_body: Literal["zeros", "repeat"]
+    frame_mask: Share = 0.0
+
+
+LoaderSettings = Annotated[NWUCLALoader | NTULoader, Field(discriminator="transform")]
+
+
+@dataclass(frozen=True, config=_STRICT)
+class ModelSettings:
+    """The backbone.
+
+    ``reference_outputs``: width of the classifier in training where it is wider than the number
+    of classes (the authors trained NTU60 with 120 outputs, and the unused ones act as negatives
+    in the head); it is trimmed to the classes for inference.
+    """
+
+    backbone: str = "ctrgcn"
+    base_channels: Annotated[int, Field(gt=0, multiple_of=4)] = 64
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    reference_outputs: Positive | None = None
+
+
+@dataclass(frozen=True, config=_STRICT)
+class HeadSettings:
+    """The feature refinement head (FR-Head, Zhou, Liu and Wang, CVPR 2023, section 3).
+
+    ``loss_weight`` multiplies the head's loss in the total; ``start_after_epoch``: it counts from
+    the epoch after this 0-based one (-1: from the start). ``level_weights`` are those of the
+    low, mid, high and final level. ``inferred`` names the settings that the records of the
+    published runs leave open.
+    """
+
+    enabled: bool = True
+    version: HeadVersion = "V0"
+    loss_weight: Annotated[float, Field(ge=0.0)] = 0.1
+    start_after_epoch: Annotated[int, Field(ge=-1)] = -1
+    level_weights: tuple[float, float, float, float] = (0.1, 0.2, 0.5, 1.0)
+    prediction_threshold: Share = 0.0
+    use_probability_map: bool = True
+    alpha: float = 0.125
+    temperature: Annotated[float, Field(gt=0.0)] = 0.125
+    momentum: Share = 0.9
+    inferred: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, config=_STRICT)
+class ModalityEpochs:
+    """Epochs to train, for each modality."""
+
+    joint: Positive
+    bone: Positive
+    joint_motion: Positive
+    bone_motion: Positive
+
+
+@dataclass(frozen=True, config=_STRICT)
+class TrainingSettings:
+    """Stochastic gradient descent with warm-up and steps, as in the published runs.
+
+    ``milestones``: 0-based epochs from which the learning rate is multiplied by ``decay`` once
+    more. ``hold_out_validation``: train without the recipe's validation part and evaluate every
+    epoch on that part instead of the test set.
+    """
+
+    epochs: ModalityEpochs
+    batch_size: Positive
+    weight_decay: Annotated[float, Field(ge=0.0)]
+    milestones: tuple[NotNegative, ...]
+    learning_rate: Annotated[float, Field(gt=0.0)] = 0.1
+    decay: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
+    warm_up_epochs: NotNegative = 5
+    momentum: Share = 0.9
+    nesterov: bool = True
+    precision: Precision = "float32"
+    seed: NotNegative = 1
+    hold_out_validation: bool = False
+
+
+@dataclass(frozen=True, config=_STRICT)
+class EvaluationSettings:
+    """How samples are scored."""
+
+    batch_size: Positive = 64
+
+
+@dataclass(frozen=True, config=_STRICT)
+class EnsembleWeights:
+    """Weight of each modality's logits in the ensemble."""
+
+    joint: float
+    bone: float
+    joint_motion: float
+    bone_motion: float
+
+
+@dataclass(frozen=True, config=_STRICT)
+class PublishedAccuracy:
+    """Top-1 accuracy in percent as published: the best epoch on the test set."""
+
+    joint: float
+    bone: float
+    joint_motion: float
+    bone_motion: float
+    ensemble: float
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Recipe:
+    """Everything that decides the result of a benchmark, except the raw data."""
+
+    name: str
+    title: str
+    dataset: str
+    skeleton: str
+    classes: Positive
+    split: Split
+    validation: ValidationSplit
+    loader: LoaderSettings
+    training: TrainingSettings
+    preparation: Preparation = dataclasses.field(default_factory=Preparation)
+    model: ModelSettings = dataclasses.field(default_factory=ModelSettings)
+    head: HeadSettings = dataclasses.field(default_factory=HeadSettings)
+    evaluation: EvaluationSettings = dataclasses.field(default_factory=EvaluationSettings)
+    ensemble: EnsembleWeights | None = None
+    published: PublishedAccuracy | None = None
+
+    def __post_init__(self) -> None:
+        outputs = self.model.reference_outputs
+        if outputs is not None and outputs < self.classes:
+            raise ValueError(
+                f"model.reference_outputs is {outputs}, fewer than the {self.classes} classes"
+            )
+        if self.head.enabled and self.loader.window % 4:
+            raise ValueError(
+                f"loader.window is {self.loader.window}; FR-Head needs a multiple of 4, "
+                "because two blocks halve the frames"
+            )
+        if self.validation.column == self.split.column:
+            strange = sorted(set(self.validation.values) - set(self.split.train))
+            if strange:
+                raise ValueError(
+                    f"validation.values {strange} are not among split.train: only training "
+                    "recordings can be held out"
+                )
+
+    @property
+    def outputs(self) -> int:
+        """Width of the classifier in training."""
+        return self.model.reference_outputs or self.classes
+
+    def for_training(self, modality: Modality) -> Recipe:
+        """The recipe without what training one modality does not depend on.
+
+        Two runs whose reduced recipes are equal train the same model, so this is what a
+        checkpoint's place is derived from.
+        """
+        epochs = getattr(self.training.epochs, modality)
+        same_epochs = ModalityEpochs(**dict.fromkeys(MODALITIES, epochs))
+        training = dataclasses.replace(self.training, epochs=same_epochs)
+        return dataclasses.replace(self, training=training, title="", ensemble=None, published=None)
+
+
+_RECIPE = TypeAdapter(Recipe)
+_SPLIT = TypeAdapter(Split)
+
+
+def check_modality(name: str) -> Modality:
+    """``name`` as a modality.
+
+    Raises:
+        RecipeError: If there is no such modality.
+    """
+    for modality in MODALITIES:
+        if modality == name:
+            return modality
+    raise RecipeError(
+        "unknown modality", field="modality", found=name, expected=_one_of(MODALITIES)
+    )
+
+
+def benchmark_names() -> tuple[str, ...]:
+    """Names of the recipes that come with the package, sorted."""
+    return tuple(sorted(path.stem for path in _BENCHMARK_FOLDER.glob("*.yaml")))
+
+
+def load_recipe(name_or_file: str | Path) -> Recipe:
+    """The recipe of a benchmark, by its name or from a YAML file of your own.
+
+    Raises:
+        RecipeError: If there is no such benchmark or file, or its content is not a valid recipe.
+    """
+    text = str(name_or_file)
+    if text in benchmark_names():
+        path = _BENCHMARK_FOLDER / f"{text}.yaml"
+    elif text.endswith((".yaml", ".yml")):
+        path = Path(text)
+    else:
+        raise RecipeError(
+            "unknown benchmark",
+            field="benchmark",
+            found=text,
+            expected=_one_of(benchmark_names()) + ", or a .yaml file",
+        )
+    return _parse_yaml(path)
+
+
+def recipe_from_json(text: str) -> Recipe:
+    """The recipe that :func:`recipe_to_json` wrote."""
+    return _validated(json.loads(text), file=None, lines={})
+
+
+def recipe_to_json(recipe: Recipe) -> str:
+    """Canonical JSON of a recipe: sorted keys, no spaces, the same text for equal recipes."""
+    data = _RECIPE.dump_python(recipe, mode="json")
+    return json.dumps(data, sort_keys=True, separators=(",", ":"))
+
+
+def recipe_to_yaml(recipe: Recipe) -> str:
+    """The recipe as YAML for people, in the order of the fields."""
+    return yaml.safe_dump(_RECIPE.dump_python(recipe, mode="json"), sort_keys=False)
+
+
+def override(recipe: Recipe, settings: Mapping[str, Any] | Iterable[str]) -> Recipe:
+    """A recipe with some settings replaced, checked like a file.
+
+    Args:
+        recipe: The recipe to start from; it is not changed.
+        settings: Dotted keys to values, or texts ``key=value`` whose value is read as YAML
+            (``training.batch_size=32``). ``training.epochs=2`` sets all modalities.
+
+    Raises:
+        RecipeError: If a key does not exist or a value is not valid.
+    """
+    if not isinstance(settings, Mapping):
+        settings = dict(_parse_assignment(text) for text in settings)
+    data = _RECIPE.dump_python(recipe, mode="json")
+    for key, value in settings.items():
+        if key == "training.epochs" and not isinstance(value, Mapping):
+            value = dict.fromkeys(MODALITIES, value)
+        _set(data, key, value)
+    return _validated(data, file=None, lines={})
+
+
+def _parse_assignment(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise RecipeError("not a setting", found=text, expected="key=value")
+    return key.strip(), yaml.safe_load(value)
+
+
+def _set(data: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
+    node: Any = data
+    for section in sections:
+        node = node.get(section) if isinstance(node, dict) else None
+    if not isinstance(node, dict) or last not in node:
+        raise RecipeError("unknown setting", field=key, hint=_nearest(key, _dotted_keys(data)))
+    node[last] = value
+
+
+def _dotted_keys(data: Mapping[str, Any], prefix: str = "") -> list[str]:
+    keys = []
+    for name, value in data.items():
+        keys.append(prefix + name)
+        if isinstance(value, Mapping):
+            keys += _dotted_keys(value, f"{prefix}{name}.")
+    return keys
+
+
+def _parse_yaml(path: Path) -> Recipe:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(f"cannot be read ({error.strerror})", file=path) from error
+    except UnicodeDecodeError as error:
+        raise RecipeError("is not UTF-8 text", file=path) from error
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = None if mark is None else mark.line + 1
+        problem = getattr(error, "problem", None) or "is not YAML"
+        raise RecipeError(f"is not valid YAML ({problem})", file=path, line=line) from error
+    if not isinstance(data, dict):
+        raise RecipeError(
+            "is not a recipe",
+            file=path,
+            found=type(data).__name__,
+            expected="a mapping of settings",
+        )
+    return _validated(data, file=path, lines=_key_lines(node))
+
+
+def _key_lines(node: yaml.Node | None, prefix: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
+    """1-based line of every key of a YAML document, by its path."""
+    lines: dict[tuple[str, ...], int] = {}
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            place = (*prefix, str(key.value))
+            lines[place] = key.start_mark.line + 1
+            lines |= _key_lines(value, place)
+    return lines
+
+
+def _validated(data: Any, file: Path | None, lines: Mapping[tuple[str, ...], int]) -> Recipe:
+    try:
+        return _RECIPE.validate_python(data)
+    except ValidationError as error:
+        raise _recipe_error(error, file, lines) from error
+
+
+def _recipe_error(
+    error: ValidationError, file: Path | None, lines: Mapping[tuple[str, ...], int]
+) -> RecipeError:
+    """The first problem that pydantic found, as one sentence that names its place.
+
+    A misspelt key shows up twice, as one that is missing and one that is unknown; the unknown one
+    is what the user wrote, so it is the one to speak of.
+    """
+    problems = error.errors()
+    problem = next((p for p in problems if p["type"] == "unexpected_keyword_argument"), problems[0])
+    # The name of the loader's kind appears in pydantic's path but not in the file.
+    place = tuple(str(part) for part in problem["loc"] if part not in ("nw-ucla", "ntu"))
+    field = ".".join(place) or None
+    line = lines.get(place)
+    if problem["type"] == "unexpected_keyword_argument":
+        hint = _nearest(place[-1], _known_keys(place[:-1]))
+        return RecipeError("unknown key", file=file, line=line, field=field, hint=hint)
+    if problem["type"] == "missing":
+        return RecipeError("is missing", file=file, line=lines.get(place[:-1]), field=field)
+    if problem["type"] == "value_error":
+        return RecipeError(str(problem["ctx"]["error"]), file=file, line=line, field=field)
+    return RecipeError(
+        problem["msg"].lower(), file=file, line=line, field=field, found=repr(problem["input"])
+    )
+
+
+def _known_keys(section: Sequence[str]) -> list[str]:
+    """The valid keys of a section of a recipe, over all its kinds."""
+    kinds: list[Any] = [Recipe]
+    for name in section:
+        fields = {f.name: f for kind in kinds for f in dataclasses.fields(kind)}
+        kinds = _SECTIONS.get(name, []) if name in fields else []
+    return [f.name for kind in kinds for f in dataclasses.fields(kind)]
+
+
+_SECTIONS: dict[str, list[Any]] = {
+    "split": [Split],
+    "validation": [ValidationSplit],
+    "loader": [NWUCLALoader, NTULoader],
+    "preparation": [Preparation],
+    "model": [ModelSettings],
+    "head": [HeadSettings],
+    "training": [TrainingSettings],
+    "epochs": [ModalityEpochs],
+    "evaluation": [EvaluationSettings],
+    "ensemble": [EnsembleWeights],
+    "published": [PublishedAccuracy],
+}
+
+
+def _nearest(name: str, known: Sequence[str]) -> str | None:
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return f"Did you mean {close[0]}?"
+    return f"Known: {', '.join(sorted(known))}." if known else None
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return "one of " + ", ".join(names)

@@ -1,0 +1,170 @@
+"""How long work says how far it is: one small interface, a silent and a terminal implementation."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+
+class Reporter:
+    """Receives the progress of long work. This base class ignores it.
+
+    One task is under way at a time: ``begin``, any number of ``advance``, ``end``.
+    """
+
+    def begin(self, task: str, total: int, unit: str, done: int = 0) -> None:
+        """Start a task of ``total`` units, ``done`` of which were finished by an earlier run."""
+
+    def advance(self, amount: int = 1, **figures: float) -> None:
+        """Count ``amount`` more units; ``figures`` are the latest values of what is being measured."""
+
+    def end(self) -> None:
+        """Finish the task that is under way."""
+
+    def message(self, text: str) -> None:
+        """Say one line that is worth reading later."""
+
+
+def format_duration(seconds: float) -> str:
+    """Seconds as ``h:mm:ss`` or ``m:ss``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def format_figures(figures: dict[str, float]) -> str:
+    """The latest measurements as ``name value`` pairs, ready to be printed behind a progress bar."""
+    return "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())
+
+
+class RateClock:
+    """Counts units done and says at what rate and how long the rest will take.
+
+    Units that an earlier run finished count as done, not as speed.
+    """
+
+    def __init__(self, total: int, done: int = 0) -> None:
+        self.total = total
+        self.done = done
+        self._done_before = done
+        self._started = time.monotonic()
+
+    def advance(self, amount: int) -> None:
+        self.done += amount
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._started
+
+    @property
+    def rate(self) -> float:
+        """Units a second in this process, 0 before the first."""
+        return (self.done - self._done_before) / max(self.elapsed, 1e-9)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimated seconds to the end, None while nothing has been done."""
+        return (self.total - self.done) / self.rate if self.rate > 0 else None
+
+
+class PlainReporter(Reporter):
+    """Progress as plain lines, for logs: one every ``interval`` seconds and one at the end of a task."""
+
+    def __init__(self, stream: TextIO | None = None, interval: float = 15.0) -> None:
+        self._stream = stream or sys.stdout
+        self._interval = interval
+        self._task = ""
+        self._unit = ""
+        self._clock = RateClock(0)
+        self._figures: dict[str, float] = {}
+        self._last = 0.0
+
+    def begin(self, task: str, total: int, unit: str, done: int = 0) -> None:
+        self._task, self._unit, self._figures = task, unit, {}
+        self._clock = RateClock(total, done)
+        self._last = time.monotonic()
+
+    def advance(self, amount: int = 1, **figures: float) -> None:
+        self._clock.advance(amount)
+        self._figures.update(figures)
+        if time.monotonic() - self._last >= self._interval:
+            self._last = time.monotonic()
+            self._line()
+
+    def end(self) -> None:
+        self._line()
+
+    def message(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+    def _line(self) -> None:
+        clock = self._clock
+        text = f"{self._task}: {clock.done}/{clock.total} {self._unit}, {clock.rate:.1f} {self._unit}/s"
+        if clock.done < clock.total and clock.seconds_left is not None:
+            text += f", {format_duration(clock.seconds_left)} left"
+        else:
+            text += f", {format_duration(clock.elapsed)}"
+        if self._figures:
+            text += f"  {format_figures(self._figures)}"
+        self.message(text)
+
+
+class BarReporter(Reporter):
+    """Progress as a bar on a terminal, with rate and time left."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._progress: Progress | None = None
+        self._task_id: TaskID | None = None
+        self._clock = RateClock(0)
+        self._unit = ""
+
+    def begin(self, task: str, total: int, unit: str, done: int = 0) -> None:
+        self._unit, self._clock = unit, RateClock(total, done)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=self._console,
+        )
+        self._progress.start()
+        self._task_id = self._progress.add_task(
+            task, total=total, completed=done, rate="", figures=""
+        )
+
+    def advance(self, amount: int = 1, **figures: float) -> None:
+        self._clock.advance(amount)
+        if self._progress is None or self._task_id is None:
+            return
+        fields = {"rate": f"{self._clock.rate:.1f} {self._unit}/s"}
+        if figures:
+            fields["figures"] = format_figures(figures)
+        self._progress.update(self._task_id, advance=amount, **fields)
+
+    def end(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def message(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False)
+
+
+def terminal_reporter() -> Reporter:
+    """A bar where there is a terminal to draw it on, else plain lines."""
+    return BarReporter() if sys.stderr.isatty() else PlainReporter()
