@@ -1,0 +1,281 @@
+"""Ensembles: a weighted sum of the logits of several modalities, joined by sample name."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from frhead_core.config import MODALITIES, Modality, Recipe
+from frhead_core.errors import InputError
+from frhead_core.evaluation.metrics import cross_entropy, top_k_right
+from frhead_core.evaluation.scores import Scores
+
+WeightsOrigin = Literal["benchmark", "given", "searched"]
+
+# Each divisible by 2, 3 and 4, so that equal weights are always among those tried.
+_COARSE_STEPS = 12
+_HALVINGS = 3
+
+
+@dataclass(frozen=True)
+class EnsembleResult:
+    """An ensemble of one run.
+
+    Attributes:
+        weights: Of each modality.
+        origin: Whether the weights are the benchmark's, were given, or were searched.
+        last: Combined scores of the models after the last epoch.
+        best_on_test: Combined scores of the epochs that are best on the test set.
+    """
+
+    weights: Mapping[Modality, float]
+    origin: WeightsOrigin
+    last: Scores | None = None
+    best_on_test: Scores | None = None
+
+
+def recipe_weights(recipe: Recipe) -> dict[Modality, float]:
+    """The benchmark's weights; equal ones where the recipe has none."""
+    if recipe.ensemble is None:
+        return dict.fromkeys(MODALITIES, 1.0)
+    return {modality: getattr(recipe.ensemble, modality) for modality in MODALITIES}
+
+
+def combine(scores: Mapping[Modality, Scores], weights: Mapping[Modality, float]) -> Scores:
+    """The weighted sum of the logits of every sample, in float32.
+
+    Samples are joined by name; the result has the order of the first modality (in the order
+    joint, bone, joint motion, bone motion). Any subset of the modalities will do.
+
+    Args:
+        scores: By modality; all over the same samples and classes.
+        weights: One for each modality in ``scores``; those of other modalities are ignored.
+
+    Raises:
+        InputError: If the sets of samples, the labels, the parts, the classes or the benchmarks
+            differ, or a weight is missing, not finite, or all are zero.
+    """
+    joined = _joined(scores)
+    chosen = _checked_weights(joined, weights)
+    logits = _weighted_sum(joined, chosen)
+    first = next(iter(joined.values()))
+    shared = ("benchmark", "backbone", "which", "data_fingerprint", "classes")
+    metadata = {
+        key: _common([each.metadata.get(key) for each in joined.values()]) for key in shared
+    }
+    return Scores(
+        names=first.names,
+        logits=logits,
+        labels=first.labels,
+        parts=first.parts,
+        seen_in_training=np.logical_or.reduce([each.seen_in_training for each in joined.values()]),
+        metadata={**metadata, "modality": "ensemble", "weights": chosen},
+    )
+
+
+def search_weights(scores: Mapping[Modality, Scores]) -> dict[Modality, float]:
+    """Weights (adding up to 1) that recognise most samples, found without looking at test samples.
+
+    All weights in steps of 1/12 are tried, then three times the neighbourhood of the best in steps
+    half as large. Better is: more samples right; of equals, the lower cross-entropy; of equals,
+    the closer to equal weights. Nothing is random, so equal scores give equal weights.
+
+    Args:
+        scores: By modality, over samples that none of the models was trained on.
+
+    Raises:
+        InputError: If any sample belongs to the test set or to no known part, was seen in
+            training by any of the models, or the scores stem from different benchmarks or data.
+    """
+    for modality in _ordered(scores):
+        _check_searchable(modality, scores[modality])
+    joined = _joined(scores)
+    for key in ("benchmark", "data_fingerprint"):
+        _check_same_origin(joined, key)
+    names = list(joined)
+    best: tuple[int, ...] = ()
+    steps = _COARSE_STEPS
+    for halving in range(_HALVINGS + 1):
+        if halving:
+            steps *= 2
+            candidates = _neighbours(tuple(2 * part for part in best))
+        else:
+            candidates = _simplex(steps, len(names))
+        best = min(candidates, key=lambda candidate: _badness(joined, candidate))
+    return {name: part / steps for name, part in zip(names, best, strict=True)}
+
+
+def _ordered(scores: Mapping[Modality, Scores]) -> list[Modality]:
+    if not scores:
+        raise InputError("no scores to combine", expected="at least one modality")
+    return [modality for modality in MODALITIES if modality in scores]
+
+
+def _joined(scores: Mapping[Modality, Scores]) -> dict[Modality, Scores]:
+    """The scores, all in the order of samples of the first, after checking that they fit."""
+    order = _ordered(scores)
+    first = scores[order[0]]
+    joined = {}
+    for modality in order:
+        rows = _rows_in_order_of(first, scores[modality], order[0], modality)
+        each = scores[modality]
+        joined[modality] = Scores(
+            names=first.names,
+            logits=each.logits[rows],
+            labels=each.labels[rows],
+            parts=tuple(each.parts[row] for row in rows),
+            seen_in_training=each.seen_in_training[rows],
+            metadata=each.metadata,
+        )
+        _check_agreement(joined[order[0]], joined[modality], order[0], modality)
+    return joined
+
+
+def _rows_in_order_of(
+    first: Scores, other: Scores, first_name: Modality, other_name: Modality
+) -> np.ndarray:
+    row_of = {name: row for row, name in enumerate(other.names)}
+    missing = sorted(set(first.names) - set(row_of))
+    extra = sorted(set(row_of) - set(first.names))
+    if missing or extra:
+        raise InputError(
+            "the modalities have different samples",
+            field=f"{other_name} against {first_name}",
+            found=f"{len(missing)} missing ({_some(missing)}) and {len(extra)} more "
+            f"({_some(extra)})",
+            expected="the same sample names",
+        )
+    return np.array([row_of[name] for name in first.names], dtype=np.int64)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "") if names else "none"
+
+
+def _check_agreement(
+    first: Scores, other: Scores, first_name: Modality, other_name: Modality
+) -> None:
+    field = f"{other_name} against {first_name}"
+    if first.logits.shape != other.logits.shape:
+        raise InputError(
+            "the modalities have different numbers of classes",
+            field=field,
+            found=other.logits.shape[1],
+            expected=first.logits.shape[1],
+        )
+    expected, found = (each.metadata.get("benchmark") for each in (first, other))
+    if None not in (expected, found) and expected != found:
+        raise InputError(
+            "scores of different benchmarks", field=field, found=found, expected=expected
+        )
+    for row, name in enumerate(first.names):
+        for what, ours, theirs in (
+            ("labels", first.labels[row], other.labels[row]),
+            ("parts", first.parts[row], other.parts[row]),
+        ):
+            if ours != theirs:
+                raise InputError(
+                    f"the modalities have different {what} for {name}",
+                    field=field,
+                    found=theirs,
+                    expected=ours,
+                )
+
+
+def _checked_weights(
+    scores: Mapping[Modality, Scores], weights: Mapping[Modality, float]
+) -> dict[Modality, float]:
+    for modality in scores:
+        if modality not in weights or not math.isfinite(weights[modality]):
+            raise InputError(
+                "no usable weight",
+                field=modality,
+                found=weights.get(modality),
+                expected="a finite number",
+            )
+    chosen = {modality: float(weights[modality]) for modality in scores}
+    if not any(chosen.values()):
+        raise InputError("all weights are zero", field="weights", found=chosen)
+    return chosen
+
+
+def _weighted_sum(
+    scores: Mapping[Modality, Scores], weights: Mapping[Modality, float]
+) -> np.ndarray:
+    first, *others = (np.float32(weights[name]) * scores[name].logits for name in scores)
+    return np.asarray(sum(others, start=first), dtype=np.float32)
+
+
+def _common(values: list[object]) -> object:
+    return values[0] if all(value == values[0] for value in values) else None
+
+
+def _check_searchable(modality: Modality, scores: Scores) -> None:
+    expected = "samples that none of the models was trained on and that are not test samples"
+    hint = "Hold out a validation part of the training recordings and give its scores"
+    allowed = ("train", "validation")
+    for name, part, seen in zip(scores.names, scores.parts, scores.seen_in_training, strict=True):
+        if part not in allowed:
+            raise InputError(
+                "ensemble weights are not searched on these samples",
+                field=f"{modality}, {name}",
+                found=f"a sample of the part '{part}'",
+                expected=expected,
+                hint=hint,
+            )
+        if seen:
+            raise InputError(
+                "ensemble weights are not searched on these samples",
+                field=f"{modality}, {name}",
+                found="a sample that the model was trained on",
+                expected=expected,
+                hint=hint,
+            )
+
+
+def _check_same_origin(scores: Mapping[Modality, Scores], key: str) -> None:
+    found = {name: each.metadata.get(key) for name, each in scores.items()}
+    if None in found.values() or len(set(found.values())) > 1:
+        raise InputError(
+            "ensemble weights are only searched on scores of one known origin",
+            field=key,
+            found=", ".join(f"{name}: {value}" for name, value in found.items()),
+            expected="the same, stated by all",
+        )
+
+
+def _simplex(steps: int, count: int) -> Iterator[tuple[int, ...]]:
+    """All tuples of ``count`` integers from 0 that add up to ``steps``."""
+    if count == 1:
+        yield (steps,)
+        return
+    for part in range(steps + 1):
+        for rest in _simplex(steps - part, count - 1):
+            yield (part, *rest)
+
+
+def _neighbours(centre: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """All tuples with the same sum and no part negative or more than 1 from the centre's."""
+    for shift in itertools.product((-1, 0, 1), repeat=len(centre)):
+        moved = tuple(part + change for part, change in zip(centre, shift, strict=True))
+        if sum(shift) == 0 and min(moved) >= 0:
+            yield moved
+
+
+def _badness(
+    scores: Mapping[Modality, Scores], parts: tuple[int, ...]
+) -> tuple[int, float, int, tuple[int, ...]]:
+    """What is to be as small as possible, first things first."""
+    total = sum(parts)
+    weights = {name: part / total for name, part in zip(scores, parts, strict=True)}
+    logits = _weighted_sum(scores, weights)
+    labels = next(iter(scores.values())).labels
+    distance = sum((len(parts) * part - total) ** 2 for part in parts)
+    # Rounded, so that the last bits of a sum do not decide between weights.
+    loss = round(cross_entropy(logits, labels), 9)
+    return -top_k_right(logits, labels, 1), loss, distance, parts

@@ -1,0 +1,97 @@
+"""The accuracy table as plain text, the same on a terminal, in a log and in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from frhead_core.config import MODALITIES, Modality, Recipe
+from frhead_core.evaluation.ensemble import EnsembleResult
+from frhead_core.evaluation.metrics import summarise
+from frhead_core.evaluation.scores import Scores
+
+WHICH_TEXT = {
+    "last": "last epoch",
+    "best_on_test": "best epoch on test",
+    "best_on_validation": "best epoch on validation",
+}
+"""What the epochs that are kept are called in front of people."""
+
+_HEADER = ("modality", "weight", "top-1", "right", "top-5", "published", "difference", "epoch")
+
+
+def modality_text(modality: str) -> str:
+    """The name of a modality (or of the ensemble) in front of people."""
+    return modality.replace("_", " ")
+
+
+def which_text(which: str | None) -> str:
+    """What an epoch that was kept is called in front of people."""
+    return WHICH_TEXT.get(which, which) if which else "not stated"
+
+
+def accuracy_table(
+    scores: Mapping[Modality, Scores],
+    recipe: Recipe,
+    ensemble: EnsembleResult | None = None,
+) -> str:
+    """One line a modality and one for each ensemble, accuracies in percent.
+
+    Published figures are those of the epoch that is best on the test set, so the difference is
+    given for scores of that epoch only.
+
+    Args:
+        scores: By modality.
+        recipe: The benchmark, for the published figures.
+        ensemble: Their combination.
+    """
+    weights = ensemble.weights if ensemble else {}
+    rows = [
+        _row(modality, scores[modality], recipe, f"{weights[modality]:.4g}" if weights else "")
+        for modality in MODALITIES
+        if modality in scores
+    ]
+    if ensemble:
+        combined = (ensemble.last, ensemble.best_on_test)
+        rows += [_row("ensemble", each, recipe, "") for each in combined if each is not None]
+    lines = _aligned([_HEADER, *rows])
+    if ensemble:
+        lines.append(f"ensemble weights: {WEIGHTS_TEXT[ensemble.origin]}")
+    return f"{recipe.title}: top-1 and top-5 accuracy in percent\n" + "\n".join(lines)
+
+
+WEIGHTS_TEXT = {
+    "benchmark": "the benchmark's, as the authors published them (presumably chosen on test)",
+    "given": "as given",
+    "searched": "searched on held-out samples",
+}
+"""Where the weights of an ensemble come from, in front of people."""
+
+
+def _row(name: str, scores: Scores, recipe: Recipe, weight: str) -> tuple[str, ...]:
+    summary = summarise(scores.logits, scores.labels)
+    published = getattr(recipe.published, name, None)
+    which = scores.metadata.get("which")
+    comparable = published is not None and which == "best_on_test"
+    return (
+        modality_text(name),
+        weight,
+        f"{summary['top1']:.2f}",
+        f"{summary['top1_right']} of {summary['samples']}",
+        f"{summary['top5']:.2f}",
+        "" if published is None else f"{published:.2f}",
+        f"{summary['top1'] - published:+.2f}" if comparable else "",
+        which_text(which),
+    )
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Columns of equal width; text to the left in the first and last, to the right between."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    last = len(widths) - 1
+    return [
+        "  ".join(
+            text.ljust(width) if place in (0, last) else text.rjust(width)
+            for place, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
