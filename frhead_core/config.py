@@ -342,9 +342,8 @@ def override(recipe: Recipe, settings: Mapping[str, Any] | Iterable[str]) -> Rec
         settings = dict(_parse_assignment(text) for text in settings)
     data = _RECIPE.dump_python(recipe, mode="json")
     for key, value in settings.items():
-        if key == "training.epochs" and not isinstance(value, Mapping):
-            value = dict.fromkeys(MODALITIES, value)
-        _set(data, key, value)
+        for_all = key == "training.epochs" and not isinstance(value, Mapping)
+        _set(data, key, dict.fromkeys(MODALITIES, value) if for_all else value)
     return _validated(data, file=None, lines={})
 
 

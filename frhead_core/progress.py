@@ -27,7 +27,7 @@ class Reporter:
         """Start a task of ``total`` units, ``done`` of which were finished by an earlier run."""
 
     def advance(self, amount: int = 1, **figures: float) -> None:
-        """Count ``amount`` more units; ``figures`` are the latest values of what is being measured."""
+        """Count ``amount`` more units; ``figures`` are the latest values of what is measured."""
 
     def end(self) -> None:
         """Finish the task that is under way."""
@@ -44,7 +44,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_figures(figures: dict[str, float]) -> str:
-    """The latest measurements as ``name value`` pairs, ready to be printed behind a progress bar."""
+    """The latest measurements as ``name value`` pairs, to stand behind a progress bar."""
     return "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())
 
 
@@ -61,6 +61,7 @@ class RateClock:
         self._started = time.monotonic()
 
     def advance(self, amount: int) -> None:
+        """Count ``amount`` more units."""
         self.done += amount
 
     @property
@@ -80,7 +81,7 @@ class RateClock:
 
 
 class PlainReporter(Reporter):
-    """Progress as plain lines, for logs: one every ``interval`` seconds and one at the end of a task."""
+    """Progress as plain lines for logs: every ``interval`` seconds and at the end of a task."""
 
     def __init__(self, stream: TextIO | None = None, interval: float = 15.0) -> None:
         self._stream = stream or sys.stdout
@@ -111,7 +112,8 @@ class PlainReporter(Reporter):
 
     def _line(self) -> None:
         clock = self._clock
-        text = f"{self._task}: {clock.done}/{clock.total} {self._unit}, {clock.rate:.1f} {self._unit}/s"
+        text = f"{self._task}: {clock.done}/{clock.total} {self._unit}"
+        text += f", {clock.rate:.1f} {self._unit}/s"
         if clock.done < clock.total and clock.seconds_left is not None:
             text += f", {format_duration(clock.seconds_left)} left"
         else:
@@ -151,10 +153,10 @@ class BarReporter(Reporter):
         self._clock.advance(amount)
         if self._progress is None or self._task_id is None:
             return
-        fields = {"rate": f"{self._clock.rate:.1f} {self._unit}/s"}
+        rate = f"{self._clock.rate:.1f} {self._unit}/s"
+        self._progress.update(self._task_id, advance=amount, rate=rate)
         if figures:
-            fields["figures"] = format_figures(figures)
-        self._progress.update(self._task_id, advance=amount, **fields)
+            self._progress.update(self._task_id, figures=format_figures(figures))
 
     def end(self) -> None:
         if self._progress is not None:
