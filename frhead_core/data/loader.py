@@ -1,0 +1,177 @@
+"""Batches of a sequence store, transformed and reproducible whatever the number of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from frhead_core.config import Modality, NTULoader, NWUCLALoader
+from frhead_core.data.draws import epoch_order, sample_generator
+from frhead_core.data.modalities import apply_modality
+from frhead_core.data.ntu_transform import NTUTransform
+from frhead_core.data.nw_ucla_transform import NWUCLATransform
+from frhead_core.data.ragged import RaggedBatch, RaggedReader
+from frhead_core.data.store import SequenceStore
+from frhead_core.errors import InputError
+from frhead_core.skeletons import Skeleton
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples ready for the model.
+
+    Attributes:
+        coordinates: (N, C, T, V, M) float32, contiguous.
+        labels: (N,) int64.
+        rows: (N,) int64, the index rows of the store.
+    """
+
+    coordinates: torch.Tensor
+    labels: torch.Tensor
+    rows: np.ndarray
+
+
+class Transform(Protocol):
+    """Makes model inputs of a batch; with generators as in training, without as in evaluation."""
+
+    def __call__(
+        self, batch: RaggedBatch, generators: Sequence[np.random.Generator] | None
+    ) -> np.ndarray: ...
+
+
+class SampleBatches:
+    """The batches of some index rows of a store.
+
+    In training an epoch goes ``loader.repeat`` times over the rows, in an order that depends on
+    (seed, epoch) alone, and drops the last partial batch; the random draws of a sample depend on
+    (seed, epoch, index in the repeated list) alone. In evaluation it goes over them once, in
+    order, without random draws.
+
+    Args:
+        store: The sequences.
+        rows: (n,) int64 index rows.
+        loader: The recipe's loader section.
+        skeleton: The joint layout.
+        modality: What the model sees.
+        batch_size: N.
+        training: Whether to shuffle, repeat and augment.
+        seed: Decides order and draws in training.
+        workers: Processes that prepare batches ahead; 0 prepares them in this one.
+
+    Raises:
+        InputError: If the store has another joint layout, there are no rows, or the rows do not
+            fill one training batch.
+    """
+
+    def __init__(
+        self,
+        store: SequenceStore,
+        rows: np.ndarray,
+        *,
+        loader: NWUCLALoader | NTULoader,
+        skeleton: Skeleton,
+        modality: Modality,
+        batch_size: int,
+        training: bool,
+        seed: int = 0,
+        workers: int = 0,
+    ) -> None:
+        _check_layout(store, skeleton)
+        self._rows = np.asarray(rows, dtype=np.int64)
+        self._batch_size = batch_size
+        self._training = training
+        self._seed = seed
+        self._workers = workers
+        self._samples = len(rows) * (loader.repeat if training else 1)
+        self._prepare = _Preparation(store, self._rows, loader, skeleton, modality, training, seed)
+        _check_filled(len(self), self._samples, batch_size, store)
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        whole, rest = divmod(self._samples, self._batch_size)
+        return whole if self._training or rest == 0 else whole + 1
+
+    def epoch(self, epoch: int = 0, first_batch: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch from ``first_batch`` on; those before it are not computed."""
+        if self._training:
+            order = epoch_order(self._seed, epoch, self._samples)
+        else:
+            order = np.arange(self._samples)
+        size = self._batch_size
+        batches = [
+            (epoch, order[number * size : (number + 1) * size])
+            for number in range(first_batch, len(self))
+        ]
+        if self._workers == 0:
+            return map(self._prepare.__getitem__, batches)
+        return iter(DataLoader(self._prepare, None, sampler=batches, num_workers=self._workers))
+
+
+class _Preparation(Dataset[Batch]):
+    """Makes the batch of some indices in the repeated list; runs in the workers."""
+
+    def __init__(
+        self,
+        store: SequenceStore,
+        rows: np.ndarray,
+        loader: NWUCLALoader | NTULoader,
+        skeleton: Skeleton,
+        modality: Modality,
+        training: bool,
+        seed: int,
+    ) -> None:
+        self._reader = RaggedReader(store)
+        self._labels = store.index["label"].to_numpy(dtype=np.int64)
+        self._rows = rows
+        self._transform = _transform(loader, skeleton)
+        self._skeleton = skeleton
+        self._modality = modality
+        self._training = training
+        self._seed = seed
+
+    def __getitem__(self, batch: tuple[int, np.ndarray]) -> Batch:
+        epoch, indices = batch
+        rows = self._rows[indices % len(self._rows)]
+        generators = None
+        if self._training:
+            generators = [sample_generator(self._seed, epoch, int(index)) for index in indices]
+        joints = self._transform(self._reader.read(rows), generators)
+        coordinates = apply_modality(joints, self._modality, self._skeleton)
+        return Batch(
+            coordinates=torch.from_numpy(np.ascontiguousarray(coordinates, dtype=np.float32)),
+            labels=torch.from_numpy(self._labels[rows]),
+            rows=rows,
+        )
+
+
+def _transform(loader: NWUCLALoader | NTULoader, skeleton: Skeleton) -> Transform:
+    if isinstance(loader, NTULoader):
+        return NTUTransform(loader, skeleton)
+    return NWUCLATransform(loader)
+
+
+def _check_layout(store: SequenceStore, skeleton: Skeleton) -> None:
+    if store.metadata.skeleton != skeleton.name:
+        raise InputError(
+            "the store has another joint layout",
+            file=store.directory,
+            field="skeleton",
+            found=store.metadata.skeleton,
+            expected=skeleton.name,
+        )
+
+
+def _check_filled(batches: int, samples: int, batch_size: int, store: SequenceStore) -> None:
+    if batches == 0:
+        raise InputError(
+            "too few samples for one batch",
+            file=store.directory,
+            field="batch_size",
+            found=f"{samples} samples",
+            expected=f"at least {batch_size if samples else 1}",
+        )

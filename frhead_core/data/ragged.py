@@ -1,0 +1,64 @@
+"""Sequences of different lengths side by side, so that a batch is one array operation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from frhead_core.data.packed import PackedSequences
+
+
+@dataclass(frozen=True)
+class RaggedBatch:
+    """N sequences one after the other.
+
+    Attributes:
+        names: (N,) their names, for messages.
+        rows: (R, V, C), R the sum over the sequences of bodies times frames; the rows of a
+            sequence are body-major, (M, T).
+        frames: (N,) int64, at least 1.
+        bodies: (N,) int64, at least 1.
+    """
+
+    names: np.ndarray
+    rows: np.ndarray
+    frames: np.ndarray
+    bodies: np.ndarray
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """(N,) rows of each sequence."""
+        lengths: np.ndarray = self.frames * self.bodies
+        return lengths
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """(N,) the first row of each sequence."""
+        starts: np.ndarray = np.cumsum(self.lengths) - self.lengths
+        return starts
+
+
+class RaggedReader:
+    """Reads batches from a packed directory by index row; keeps the index as plain arrays."""
+
+    def __init__(self, packed: PackedSequences) -> None:
+        index = packed.index
+        self._packed = packed
+        self._coordinates = packed.coordinates
+        self._names = index["name"].to_numpy(dtype=object)
+        self._frames = index["frames"].to_numpy(dtype=np.int64)
+        self._bodies = index["bodies"].to_numpy(dtype=np.int64)
+        self._first = index["first_row"].to_numpy(dtype=np.int64)
+
+    def __reduce__(self) -> tuple[type[RaggedReader], tuple[PackedSequences]]:
+        # A worker process maps the file itself instead of receiving a copy of it.
+        return RaggedReader, (self._packed,)
+
+    def read(self, rows: np.ndarray) -> RaggedBatch:
+        """The sequences of some index rows, (N,) int64, copied from the map."""
+        frames, bodies, first = self._frames[rows], self._bodies[rows], self._first[rows]
+        last = first + frames * bodies
+        slices = [self._coordinates[begin:end] for begin, end in zip(first, last, strict=True)]
+        return RaggedBatch(self._names[rows], np.concatenate(slices), frames, bodies)

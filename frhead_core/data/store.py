@@ -1,0 +1,46 @@
+"""The sequence store: centred sequences of a dataset, one copy for all of its benchmarks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from frhead_core.data.packed import PackedSequences
+from frhead_core.errors import InputError
+
+PART_PREFIX = "part:"
+
+
+class SequenceStore(PackedSequences):
+    """Centred sequences; column ``part:<benchmark>`` of the index says who trains and who tests."""
+
+    kind = "sequence store"
+
+    @property
+    def benchmarks(self) -> tuple[str, ...]:
+        """The benchmarks whose split the index holds."""
+        columns = [str(column) for column in self.index.columns]
+        return tuple(
+            column.removeprefix(PART_PREFIX) for column in columns if column.startswith(PART_PREFIX)
+        )
+
+    def rows(self, benchmark: str, part: str) -> np.ndarray:
+        """Index rows of a part, ``"train"`` or ``"test"``, of a benchmark's split.
+
+        Returns:
+            (n,) int64, ascending.
+
+        Raises:
+            InputError: If the store was not made for that benchmark or has no such part.
+        """
+        if benchmark not in self.benchmarks:
+            raise InputError(
+                "the store was not prepared for this benchmark",
+                file=self.directory,
+                field="benchmark",
+                found=benchmark,
+                expected=" or ".join(self.benchmarks),
+            )
+        if part not in ("train", "test"):
+            raise InputError("unknown part", field="part", found=part, expected="train or test")
+        chosen = self.index[PART_PREFIX + benchmark].to_numpy() == part
+        return np.flatnonzero(chosen).astype(np.int64)
