@@ -34,7 +34,8 @@ class TemporalConvolution(nn.Module):
         self.bn = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn(self.conv(x))
+        y: Tensor = self.bn(self.conv(x))
+        return y
 
 
 class TopologyRefinement(nn.Module):
@@ -147,4 +148,5 @@ class PlainCTRGCN(nn.Module):
         x = x.permute(0, 1, 3, 4, 2).reshape(N * M, C, T, V)
         for number in range(1, 11):
             x = self.get_submodule(f"l{number}")(x)
-        return self.fc(x.view(N, M, x.shape[1], -1).mean(dim=3).mean(dim=1))
+        logits: Tensor = self.fc(x.view(N, M, x.shape[1], -1).mean(dim=3).mean(dim=1))
+        return logits

@@ -1,0 +1,76 @@
+"""How two ways of doing the same are compared: in turns, with the same threads, in one process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+ROUNDS = 5
+MIBIBYTE_IN_KIBIBYTES = 1024
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One row of the table: the same quantity, measured of the plain way and of the project's."""
+
+    what: str
+    unit: str
+    plain: float
+    ours: float
+    better: Literal["more", "less"] = "more"
+
+    @property
+    def gain(self) -> float:
+        """How many times better ours is; below 1 it is worse."""
+        return self.ours / self.plain if self.better == "more" else self.plain / self.ours
+
+
+def compare_rates(
+    what: str, unit: str, amount: int, plain: Callable[[], object], ours: Callable[[], object]
+) -> Comparison:
+    """Units a second of both, ``amount`` of which one call handles: the best of several rounds.
+
+    The two take turns, so that a machine that slows down in between slows both.
+    """
+    seconds: dict[str, list[float]] = {"plain": [], "ours": []}
+    for _ in range(ROUNDS + 1):
+        for name, call in (("plain", plain), ("ours", ours)):
+            start = time.perf_counter()
+            call()
+            seconds[name].append(time.perf_counter() - start)
+    best = {name: min(times[1:]) for name, times in seconds.items()}  # the first one warms up
+    return Comparison(what, unit, amount / best["plain"], amount / best["ours"])
+
+
+def peak_memory(prepare: Callable[..., Callable[[], object]], *arguments: object) -> float:
+    """Memory in MiB that a call adds at its peak, in a fresh process.
+
+    Args:
+        prepare: A module-level function; what it returns is what is measured.
+        arguments: Its arguments.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_added_memory, prepare, arguments).result()
+
+
+def _added_memory(
+    prepare: Callable[..., Callable[[], object]], arguments: tuple[object, ...]
+) -> float:
+    call = prepare(*arguments)
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts again here
+    before = _status("VmRSS")
+    call()
+    return (_status("VmHWM") - before) / MIBIBYTE_IN_KIBIBYTES
+
+
+def _status(field: str) -> int:
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1])
+    raise RuntimeError(f"this system does not report {field}")
