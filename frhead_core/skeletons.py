@@ -53,7 +53,8 @@ class Skeleton:
         graph[1, parent, child] = 1
         graph[2, child, parent] = 1
         column_sums = graph.sum(axis=1, keepdims=True)
-        return np.divide(graph, column_sums, out=graph, where=column_sums > 0)
+        np.divide(graph, column_sums, out=graph, where=column_sums > 0)
+        return graph
 
     def pose_to_bones(self) -> np.ndarray:
         """(B, V) float32 matrix that takes joint positions to the bones of ``chain``."""
