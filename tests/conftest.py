@@ -1,0 +1,43 @@
+"""Fixtures for all rooms: where the golden numbers are, and a small synthetic dataset."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from frhead_core.config import Preparation, load_recipe
+from frhead_core.data.datasets import (
+    denoise_skeletons,
+    extract_raw_skeletons,
+    fingerprint,
+    transform_sequences,
+)
+from frhead_core.data.synthetic import write_nw_ucla
+
+
+@pytest.fixture(scope="session")
+def golden_folder() -> Path:
+    return Path(os.environ.get("FRHEAD_GOLDEN", Path(__file__).parent / "golden"))
+
+
+@pytest.fixture(scope="session")
+def synthetic_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 synthetic recordings: 2 performers, 10 actions, 3 views."""
+    output = tmp_path_factory.mktemp("synthetic") / "all_sqe.zip"
+    return write_nw_ucla(output, seed=3, performers=2, replications=1)
+
+
+@pytest.fixture(scope="session")
+def synthetic_store(synthetic_zip: Path) -> Path:
+    """The sequence store of ``synthetic_zip`` for the benchmark "demo": 40 train, 20 test."""
+    folder = synthetic_zip.parent
+    everything = Preparation(official_list=False)
+    mark = fingerprint("nw-ucla", synthetic_zip)
+    extract_raw_skeletons("nw-ucla", synthetic_zip, folder / "raw", everything, mark)
+    denoise_skeletons("nw-ucla", folder / "raw", folder / "denoised", everything)
+    splits = {"demo": load_recipe("demo").split}
+    store = folder / "store"
+    transform_sequences("nw-ucla", folder / "denoised", store, splits, everything)
+    return store
