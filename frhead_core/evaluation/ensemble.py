@@ -276,6 +276,6 @@ def _badness(
     logits = _weighted_sum(scores, weights)
     labels = next(iter(scores.values())).labels
     distance = sum((len(parts) * part - total) ** 2 for part in parts)
-    # Rounded, so that the last bits of a sum do not decide between weights.
-    loss = round(cross_entropy(logits, labels), 9)
+    # Rounded, so that the last bits of float32 sums do not decide between weights.
+    loss = round(cross_entropy(logits, labels), 6)
     return -top_k_right(logits, labels, 1), loss, distance, parts

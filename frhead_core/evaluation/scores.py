@@ -197,6 +197,9 @@ def _check_shapes(scores: Scores) -> None:
 def _check_names(names: tuple[str, ...]) -> None:
     if "" in names:
         raise InputError("a sample has no name", field=f"names[{names.index('')}]")
+    for name in names:
+        if "\0" in name:  # NumPy drops it at the end of a text
+            raise InputError("a sample's name holds a zero character", field=repr(name))
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
         raise InputError("sample occurs more than once", field=name, found=count, expected=1)

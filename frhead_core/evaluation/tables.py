@@ -16,6 +16,13 @@ WHICH_TEXT = {
 }
 """What the epochs that are kept are called in front of people."""
 
+WEIGHTS_TEXT = {
+    "benchmark": "the benchmark's, as the authors published them (presumably chosen on test)",
+    "given": "as given",
+    "searched": "searched on held-out samples",
+}
+"""Where the weights of an ensemble come from, in front of people."""
+
 _HEADER = ("modality", "weight", "top-1", "right", "top-5", "published", "difference", "epoch")
 
 
@@ -59,19 +66,30 @@ def accuracy_table(
     return f"{recipe.title}: top-1 and top-5 accuracy in percent\n" + "\n".join(lines)
 
 
-WEIGHTS_TEXT = {
-    "benchmark": "the benchmark's, as the authors published them (presumably chosen on test)",
-    "given": "as given",
-    "searched": "searched on held-out samples",
-}
-"""Where the weights of an ensemble come from, in front of people."""
+def published_accuracy(recipe: Recipe, scores: Scores | None, name: str) -> float | None:
+    """The published top-1 accuracy in percent that scores can be held against, if there is one.
+
+    An ensemble of fewer than all four modalities has none.
+    """
+    if recipe.published is None:
+        return None
+    if name == "ensemble" and scores and len(scores.metadata["weights"]) < len(MODALITIES):
+        return None
+    return float(getattr(recipe.published, name))
+
+
+def difference_text(top1: float, published: float) -> str:
+    """What is measured minus what is published, in percentage points of two decimals."""
+    return f"{round(round(top1, 2) - published, 2) + 0.0:+.2f}"
 
 
 def _row(name: str, scores: Scores, recipe: Recipe, weight: str) -> tuple[str, ...]:
     summary = summarise(scores.logits, scores.labels)
-    published = getattr(recipe.published, name, None)
+    published = published_accuracy(recipe, scores, name)
     which = scores.metadata.get("which")
-    comparable = published is not None and which == "best_on_test"
+    difference = ""
+    if published is not None and which == "best_on_test":
+        difference = difference_text(summary["top1"], published)
     return (
         modality_text(name),
         weight,
@@ -79,7 +97,7 @@ def _row(name: str, scores: Scores, recipe: Recipe, weight: str) -> tuple[str, .
         f"{summary['top1_right']} of {summary['samples']}",
         f"{summary['top5']:.2f}",
         "" if published is None else f"{published:.2f}",
-        f"{summary['top1'] - published:+.2f}" if comparable else "",
+        difference,
         which_text(which),
     )
 
