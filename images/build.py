@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,8 +51,8 @@ def build_command(
         command += ["--build-arg", f"{key}={value}"]
     if options.ca_bundle:
         command += ["--secret", f"id=ca_bundle,src={options.ca_bundle}"]
-    if options.wheels:
-        command += ["--build-context", f"wheels={options.wheels}"]
+    if options.pip_configuration:
+        command += ["--secret", f"id=pip_conf,src={options.pip_configuration}"]
     if options.network:
         command += ["--network", options.network]
     return [*command, "."]
@@ -73,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--base-image", default="python:3.11-slim")
     parser.add_argument("--torch-version", default="2.13.0")
     parser.add_argument("--torch-index", default="", help="extra package index for torch")
-    parser.add_argument("--wheels", type=Path, help="folder with wheels to prefer for torch")
+    parser.add_argument("--pip-configuration", type=Path, help="pip.conf of the build; not kept")
     parser.add_argument("--ca-bundle", type=Path, help="certificates for pip; not kept")
     parser.add_argument("--network", help="network of the build, for example host")
     parser.add_argument("--name-only", action="store_true", help="print the name, build nothing")
@@ -92,7 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = f"{options.repository}/{options.image}:{tag}"
     if not options.name_only and not exists(name):
         command = build_command(options.image, name, build_arguments, options)
-        built = subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False)
+        environment = {**os.environ, "DOCKER_BUILDKIT": "1"}  # build secrets need it
+        built = subprocess.run(command, cwd=ROOT, env=environment, stdout=sys.stderr, check=False)
         if built.returncode:
             return built.returncode
     print(name)
