@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -34,6 +35,9 @@ class Reporter:
 
     def message(self, text: str) -> None:
         """Say one line that is worth reading later."""
+
+    def record(self, row: Mapping[str, Any]) -> None:
+        """Receive one finished row of measurements, such as an epoch's."""
 
 
 def format_duration(seconds: float) -> str:

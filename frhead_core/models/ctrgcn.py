@@ -217,8 +217,8 @@ class CTRGCN(nn.Module):
         for number, block in enumerate(self.blocks, start=1):
             x = block(x)
             if number in (1, 5, 8, 10):
-                levels.append(x.unflatten(0, (N, M)))
-        pooled = at_least_float32(x).mean((2, 3)).unflatten(0, (N, M)).mean(1)  # (N, 4B)
+                levels.append(x.view(N, M, *x.shape[1:]))
+        pooled = at_least_float32(x).mean((2, 3)).view(N, M, -1).mean(1)  # (N, 4B)
         with torch.autocast(x.device.type, enabled=False):
             logits = self.classifier(self.dropout(pooled))
         return BackboneOutput(logits, pooled, tuple(levels))

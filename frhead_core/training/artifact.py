@@ -1,0 +1,155 @@
+"""The model artifact: weights, recipe, history, and what is known of how they came about."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load as from_safetensors
+
+from frhead_core.config import Modality, Recipe, check_modality, load_recipe, recipe_to_yaml
+from frhead_core.errors import InputError
+from frhead_core.files import write_atomically
+from frhead_core.models.recogniser import Recogniser
+from frhead_core.models.registry import build_model
+from frhead_core.training.model_card import model_card
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelArtifact:
+    """A model artifact, opened for reading.
+
+    Attributes:
+        directory: Where it is.
+        recipe: The full recipe it was trained by.
+        modality: What it sees of a sequence.
+        metadata: Where it comes from and its metrics by the name of the weights.
+    """
+
+    directory: Path
+    recipe: Recipe
+    modality: Modality
+    metadata: dict[str, Any]
+
+    @classmethod
+    def open(cls, directory: Path) -> ModelArtifact:
+        """Open an artifact without reading the weights.
+
+        Raises:
+            InputError: If it is missing, damaged or of another version.
+        """
+        path = directory / "metadata.json"
+        try:
+            metadata = json.loads(path.read_text(encoding="utf-8"))
+            version, modality = metadata["format_version"], metadata["modality"]
+        except OSError as error:
+            raise InputError(
+                f"cannot be read ({error.strerror})", file=path, expected="a model directory"
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError("is not the description of a model", file=path) from error
+        if version != FORMAT_VERSION:
+            raise InputError(
+                "a model made by another version",
+                file=path,
+                field="format_version",
+                found=version,
+                expected=FORMAT_VERSION,
+            )
+        recipe = load_recipe(directory / "recipe.yaml")
+        return cls(directory, recipe, check_modality(modality), metadata)
+
+    def load(self, which: str = "last") -> Recogniser:
+        """The model with the weights called ``which``, in evaluation mode.
+
+        Raises:
+            InputError: If there are no such weights, or they do not fit the recipe.
+        """
+        content = self._weights(which)
+        model = build_model(self.recipe)
+        try:
+            state = from_safetensors(content)
+            model.load_state_dict(state)
+        except (SafetensorError, RuntimeError) as error:
+            raise InputError(
+                "does not hold the weights of its recipe's model",
+                file=self._path(which),
+                found=str(error).replace("\n", " "),
+            ) from error
+        return model.eval()
+
+    def fingerprint(self, which: str) -> str:
+        """SHA-256 of the weights file."""
+        return hashlib.sha256(self._weights(which)).hexdigest()
+
+    def history(self) -> list[dict[str, Any]]:
+        """One row per epoch; empty for a model that was not trained here."""
+        path = self.directory / "history.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    def training_samples(self) -> frozenset[str]:
+        """Names of the samples that the model was trained on."""
+        path = self.directory / "training_samples.txt"
+        return (
+            frozenset(path.read_text(encoding="utf-8").splitlines())
+            if path.exists()
+            else (frozenset())
+        )
+
+    def _path(self, which: str) -> Path:
+        return self.directory / f"{which}.safetensors"
+
+    def _weights(self, which: str) -> bytes:
+        try:
+            return self._path(which).read_bytes()
+        except OSError as error:
+            there = sorted(path.stem for path in self.directory.glob("*.safetensors"))
+            raise InputError(
+                f"cannot be read ({error.strerror})",
+                file=self._path(which),
+                expected=" or ".join(there),
+            ) from error
+
+
+def write_artifact(
+    directory: Path,
+    *,
+    recipe: Recipe,
+    modality: Modality,
+    weights: Mapping[str, bytes],
+    metadata: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]],
+    training_samples: Sequence[str],
+) -> None:
+    """Write a model artifact; ``metadata.json`` comes last, so that what opens is complete.
+
+    Args:
+        directory: Made if needed.
+        recipe: The full recipe.
+        modality: What the model sees.
+        weights: Contents of the safetensors files by name (``last``, ``best_on_test``).
+        metadata: Provenance and metrics.
+        history: One row per epoch.
+        training_samples: Names of the samples trained on.
+
+    Raises:
+        InputError: If a file cannot be written.
+    """
+    full = {"format_version": FORMAT_VERSION, "modality": modality, **metadata}
+    files = {f"{name}.safetensors": content for name, content in weights.items()}
+    files["recipe.yaml"] = recipe_to_yaml(recipe).encode()
+    files["history.jsonl"] = "".join(json.dumps(row) + "\n" for row in history).encode()
+    files["training_samples.txt"] = "".join(f"{name}\n" for name in training_samples).encode()
+    files["README.md"] = model_card(recipe, full).encode()
+    files["metadata.json"] = (json.dumps(full, indent=2, sort_keys=True) + "\n").encode()
+    for name, content in files.items():
+        write_atomically(directory / name, content)

@@ -1,0 +1,33 @@
+"""Where the arithmetic runs, and with how many threads."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from frhead_core.errors import InputError
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
+
+    Raises:
+        InputError: If the name is another one, or there is no GPU.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise InputError("unknown device", field="device", found=name, expected="auto, cpu or cuda")
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise InputError("no GPU that torch can use", field="device", found=name)
+    return torch.device("cuda" if name != "cpu" and available else "cpu")
+
+
+def use_threads(count: int) -> int:
+    """Let torch use ``count`` CPU threads, or as many as this process may for 0.
+
+    Returns:
+        The number in force.
+    """
+    torch.set_num_threads(count or len(os.sched_getaffinity(0)))
+    return torch.get_num_threads()

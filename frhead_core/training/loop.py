@@ -1,0 +1,328 @@
+"""Training one modality: epochs of stochastic gradient descent that survive any interruption."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save as to_safetensors
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from frhead_core.config import Modality, Recipe, recipe_to_json
+from frhead_core.data.loader import Batch
+from frhead_core.data.store import SequenceStore
+from frhead_core.errors import NonFiniteLossError
+from frhead_core.evaluation.metrics import summarise
+from frhead_core.evaluation.predict import score_samples
+from frhead_core.models.recogniser import Losses
+from frhead_core.models.registry import build_model
+from frhead_core.progress import Reporter
+from frhead_core.training.artifact import write_artifact
+from frhead_core.training.checkpoint import (
+    CheckpointDirectory,
+    Position,
+    contiguous_state,
+    identity_hash,
+)
+from frhead_core.training.device import choose_device, use_threads
+from frhead_core.training.interruption import StopRequest, stop_requests
+from frhead_core.training.samples import (
+    Part,
+    evaluation_batches,
+    part_rows,
+    sample_names,
+    training_batches,
+)
+from frhead_core.training.schedule import learning_rate
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What to train, from what, and where the results go.
+
+    Attributes:
+        recipe: The benchmark's settings.
+        modality: What the model sees.
+        store: Directory of the sequence store.
+        output: Directory of the model artifact.
+        checkpoint_root: Checkpoints lie in a directory below it that depends on code, data,
+            recipe, modality and seed alone.
+        code_version: Hash of the code that decides the result.
+        threads: CPU threads, 0 for as many as the process may use.
+        workers: Processes that prepare batches, 0 for none beside this one.
+        checkpoint_minutes: Longest time between two checkpoints within an epoch.
+        accept_different_threads: Go on from a checkpoint made with another number of threads.
+        device: ``cpu``, ``cuda`` or ``auto``.
+    """
+
+    recipe: Recipe
+    modality: Modality
+    store: Path
+    output: Path
+    checkpoint_root: Path
+    code_version: str
+    threads: int = 0
+    workers: int = 0
+    checkpoint_minutes: float = 5.0
+    accept_different_threads: bool = False
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """Where the model artifact is, and its metrics by the name of the weights."""
+
+    directory: Path
+    metrics: dict[str, dict[str, Any]]
+
+
+def train(job: TrainingJob, reporter: Reporter | None = None) -> TrainedModel:
+    """Train one modality, or go on where an interrupted training of the same model stopped.
+
+    Raises:
+        InputError: If the store does not fit the recipe.
+        CheckpointError: If a checkpoint cannot be written or gone on from.
+        NonFiniteLossError: If the loss becomes infinite or not a number.
+    """
+    reporter = reporter or Reporter()
+    threads = use_threads(job.threads)
+    store = SequenceStore.open(job.store)
+    place = CheckpointDirectory(
+        job.checkpoint_root / _identity(job, store), threads, job.accept_different_threads
+    )
+    with place.exclusively(reporter):
+        run = _Run(job, store, place, reporter)
+        run.finish_epochs()
+        return run.write_model()
+
+
+def _identity(job: TrainingJob, store: SequenceStore) -> str:
+    return identity_hash(
+        code=job.code_version,
+        data=store.metadata.data_fingerprint,
+        recipe=recipe_to_json(job.recipe.for_training(job.modality)),
+        modality=job.modality,
+        seed=job.recipe.training.seed,
+    )
+
+
+class _Run:
+    """One process's share of a training: its state from the last checkpoint to the end."""
+
+    def __init__(
+        self, job: TrainingJob, store: SequenceStore, place: CheckpointDirectory, reporter: Reporter
+    ) -> None:
+        self.job = job
+        self.store = store
+        self.place = place
+        self.reporter = reporter
+        self.settings = job.recipe.training
+        self.epochs = int(getattr(self.settings.epochs, job.modality))
+        self.device = choose_device(job.device)
+        self.evaluated_part: Part = "validation" if self.settings.hold_out_validation else "test"
+        self.best_name = f"best_on_{self.evaluated_part}"
+        self.batches = training_batches(store, job.recipe, job.modality, job.workers)
+        rows = part_rows(store, job.recipe, self.evaluated_part)
+        self.evaluation = evaluation_batches(store, job.recipe, rows, job.modality, job.workers)
+        self.evaluation_labels = store.index["label"].to_numpy(dtype=np.int64)[rows]
+        torch.manual_seed(self.settings.seed)
+        self.model = build_model(job.recipe).to(self.device)
+        self.optimizer = self._optimizer()
+        self.position = place.load(self.model, self.optimizer) or Position()
+        self._saved_at = time.monotonic()
+
+    def _optimizer(self) -> torch.optim.SGD:
+        return torch.optim.SGD(
+            self.model.parameters(),
+            lr=self.settings.learning_rate,
+            momentum=self.settings.momentum,
+            nesterov=self.settings.nesterov,
+            weight_decay=self.settings.weight_decay,
+        )
+
+    def finish_epochs(self) -> None:
+        """Train from the checkpoint's position to the last epoch."""
+        if self.position.epoch >= self.epochs:
+            self.reporter.message("every epoch is done; nothing to train")
+            return
+        self._announce()
+        folder = str(self.place.directory / "tensorboard")
+        with (
+            SummaryWriter(folder, purge_step=self.position.epoch + 1) as events,
+            stop_requests() as request,
+        ):
+            while self.position.epoch < self.epochs:
+                row = self._finish_epoch(request)
+                self._write_events(events, row)
+        self.reporter.end()
+
+    def _announce(self) -> None:
+        position, size = self.position, self.settings.batch_size
+        done = (position.epoch * len(self.batches) + position.batch) * size
+        if done:
+            self.reporter.message(
+                f"going on from the checkpoint: epoch {position.epoch + 1}, "
+                f"batch {position.batch + 1} of {len(self.batches)}"
+            )
+        total = self.epochs * len(self.batches) * size
+        self.reporter.begin(f"train {self.job.modality}", total, "samples", done)
+
+    def _finish_epoch(self, request: StopRequest) -> dict[str, Any]:
+        """The rest of the epoch under way, its evaluation and its checkpoint."""
+        epoch = self.position.epoch
+        rate = learning_rate(self.settings, epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.model.train()
+        started, first = time.monotonic(), self.position.batch
+        for batch in self.batches.epoch(epoch, first):
+            self._step(batch)
+            overdue = time.monotonic() - self._saved_at > 60 * self.job.checkpoint_minutes
+            if overdue or request.signal is not None:
+                self._save()
+            if request.signal is not None:
+                self.reporter.message("stopped on request; the same command goes on from here")
+                raise KeyboardInterrupt
+        seconds = time.monotonic() - started
+        trained = (len(self.batches) - first) * self.settings.batch_size
+        row = self._measure(epoch, rate)
+        row |= {"samples_per_second": round(trained / max(seconds, 1e-9), 2)}
+        row |= {"seconds": round(time.monotonic() - started, 2)}
+        self._close_epoch(row)
+        return row
+
+    def _step(self, batch: Batch) -> None:
+        """One update of the weights."""
+        x, labels = batch.coordinates.to(self.device), batch.labels.to(self.device)
+        bfloat16 = self.settings.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
+            losses = self.model.losses(x, labels)
+        total = self._total(losses)
+        value = total.item()
+        if not math.isfinite(value):
+            raise NonFiniteLossError(
+                f"the loss is {value} in epoch {self.position.epoch + 1}, "
+                f"batch {self.position.batch + 1}; the last good checkpoint is kept in "
+                f"{self.place.directory}. A smaller learning rate may help: "
+                "--set training.learning_rate=..."
+            )
+        self.optimizer.zero_grad()
+        torch.autograd.backward(total)
+        self.optimizer.step()
+        self.position.batch += 1
+        self._add_to_sums(losses, labels, value)
+        self.reporter.advance(len(labels), epoch=self.position.epoch + 1, loss=value)
+
+    def _total(self, losses: Losses) -> Tensor:
+        """The loss that is minimised; the head joins after its start epoch (equation 13)."""
+        head = self.job.recipe.head
+        if losses.head is None or self.position.epoch <= head.start_after_epoch:
+            return losses.cross_entropy
+        return losses.cross_entropy + head.loss_weight * losses.head.total
+
+    def _add_to_sums(self, losses: Losses, labels: Tensor, total: float) -> None:
+        right = (losses.logits.argmax(1) == labels).sum().item()
+        values = {
+            "batches": 1.0,
+            "samples": float(len(labels)),
+            "right": float(right),
+            "loss": total,
+            "cross_entropy": losses.cross_entropy.item(),
+            "head_loss": 0.0 if losses.head is None else losses.head.total.item(),
+        }
+        for name, value in values.items():
+            self.position.sums[name] = self.position.sums.get(name, 0.0) + value
+
+    def _measure(self, epoch: int, rate: float) -> dict[str, Any]:
+        """The row of the history for a finished epoch, without its times."""
+        logits = score_samples(
+            self.model, self.evaluation, device=self.device, precision=self.settings.precision
+        )
+        figures = summarise(logits, self.evaluation_labels)
+        sums = self.position.sums
+        return {
+            "epoch": epoch + 1,
+            "learning_rate": rate,
+            "train_loss": sums["loss"] / sums["batches"],
+            "train_cross_entropy": sums["cross_entropy"] / sums["batches"],
+            "train_head_loss": sums["head_loss"] / sums["batches"],
+            "train_top1": 100 * sums["right"] / sums["samples"],
+            "evaluated_part": self.evaluated_part,
+            **figures,
+        }
+
+    def _close_epoch(self, row: dict[str, Any]) -> None:
+        position = self.position
+        if position.best is None or row["top1"] > position.best["top1"]:
+            position.best = row
+            self.place.save_best(self.model, row["epoch"])
+        position.history.append(row)
+        position.epoch, position.batch, position.sums = position.epoch + 1, 0, {}
+        self._save()
+        self.place.remove_other_best(position.best["epoch"])
+        self.reporter.record(row)
+        self.reporter.message(
+            f"epoch {row['epoch']}/{self.epochs}: loss {row['train_loss']:.4f}, "
+            f"top-1 {row['top1']:.2f} % on {self.evaluated_part} "
+            f"(best {position.best['top1']:.2f} % in epoch {position.best['epoch']}), "
+            f"{row['samples_per_second']:.1f} samples/s"
+        )
+
+    def _save(self) -> None:
+        self.place.save(self.model, self.optimizer, self.position)
+        self._saved_at = time.monotonic()
+
+    def _write_events(self, events: SummaryWriter, row: dict[str, Any]) -> None:
+        for name, value in row.items():
+            if isinstance(value, float):
+                events.add_scalar(name, value, row["epoch"])
+        events.flush()
+
+    def write_model(self) -> TrainedModel:
+        """The model artifact of the finished training."""
+        position, recipe = self.position, self.job.recipe
+        assert position.best is not None
+        metrics = {"last": position.history[-1], self.best_name: position.best}
+        rows = part_rows(self.store, recipe, "train")
+        weights = {
+            "last": to_safetensors(contiguous_state(self.model)),
+            self.best_name: self.place.best_weights(position.best["epoch"]).read_bytes(),
+        }
+        write_artifact(
+            self.job.output,
+            recipe=recipe,
+            modality=self.job.modality,
+            weights=weights,
+            metadata=self._metadata(metrics),
+            history=position.history,
+            training_samples=sample_names(self.store, rows),
+        )
+        return TrainedModel(self.job.output, metrics)
+
+    def _metadata(self, metrics: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        recipe = self.job.recipe
+        split = recipe.split
+        trained_on = f"{split.column} {', '.join(map(str, split.train))}"
+        if self.settings.hold_out_validation:
+            held_out = recipe.validation
+            values = ", ".join(map(str, held_out.values))
+            trained_on += f" without {held_out.column} {values}"
+        return {
+            "benchmark": recipe.name,
+            "backbone": recipe.model.backbone,
+            "classes": list(self.store.metadata.classes),
+            "skeleton": recipe.skeleton,
+            "code_version": self.job.code_version,
+            "data_fingerprint": self.store.metadata.data_fingerprint,
+            "seed": self.settings.seed,
+            "threads": self.place.threads,
+            "precision": self.settings.precision,
+            "trained_on": trained_on,
+            "metrics": metrics,
+        }

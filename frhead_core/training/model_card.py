@@ -1,0 +1,58 @@
+"""The model card: what a model is and what it reached, for people and for model hubs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from frhead_core.config import Recipe
+
+
+def model_card(recipe: Recipe, metadata: Mapping[str, Any]) -> str:
+    """A model card in Markdown with YAML front matter.
+
+    Args:
+        recipe: What the model was trained by.
+        metadata: Of the model artifact.
+    """
+    modality = str(metadata["modality"]).replace("_", " ")
+    front = yaml.safe_dump(
+        {
+            "library_name": "frhead-pipeline",
+            "tags": ["skeleton-based-action-recognition", recipe.name, recipe.model.backbone],
+            "datasets": [recipe.dataset],
+        },
+        sort_keys=False,
+    )
+    head = "with FR-Head" if recipe.head.enabled else "without FR-Head"
+    lines = [
+        "---",
+        front.rstrip(),
+        "---",
+        f"# {recipe.model.backbone} {head}, {modality}, {recipe.title or recipe.name}",
+        "",
+        "| weights | epoch | evaluated on | top-1 % | top-5 % |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, figures in sorted(metadata["metrics"].items(), reverse=True):
+        lines.append(
+            f"| `{name}` | {figures['epoch']} | {figures['evaluated_part']} "
+            f"({figures['samples']} samples) | {figures['top1']:.2f} | {figures['top5']:.2f} |"
+        )
+    lines += [
+        "",
+        "`last` is what ensembles and predictions use. A `best_on_test` epoch was chosen on the "
+        "test set: it is comparable with published figures, which are chosen so too, and no "
+        "estimate of accuracy on new data.",
+        "",
+        f"Trained with seed {metadata['seed']} in {metadata['precision']} on "
+        f"{metadata['trained_on']}. The settings are in `recipe.yaml`, the epochs in "
+        "`history.jsonl`.",
+        "",
+        f"- code version: `{metadata['code_version']}`",
+        f"- data fingerprint: `{metadata['data_fingerprint']}`",
+        "",
+    ]
+    return "\n".join(lines)

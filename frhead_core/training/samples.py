@@ -1,0 +1,77 @@
+"""Which samples of a store belong to which part of a benchmark."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from frhead_core.config import Modality, Recipe
+from frhead_core.data.loader import SampleBatches
+from frhead_core.data.store import SequenceStore
+from frhead_core.errors import InputError
+from frhead_core.skeletons import skeleton
+
+Part = Literal["train", "validation", "test"]
+
+
+def part_rows(store: SequenceStore, recipe: Recipe, part: Part) -> np.ndarray:
+    """Index rows of a part, ascending.
+
+    The training part is without the validation part when the recipe holds that out.
+
+    Returns:
+        (n,) int64.
+
+    Raises:
+        InputError: If the part has no samples.
+    """
+    rows = store.rows(recipe.name, "test" if part == "test" else "train")
+    if part != "test":
+        column = store.index[recipe.validation.column].to_numpy()[rows]
+        held_out = np.isin(column, recipe.validation.values)
+        if part == "validation":
+            rows = rows[held_out]
+        elif recipe.training.hold_out_validation:
+            rows = rows[~held_out]
+    if rows.size == 0:
+        raise InputError("has no sample of this part", file=store.directory, field=part, found=0)
+    return rows
+
+
+def sample_names(store: SequenceStore, rows: np.ndarray) -> tuple[str, ...]:
+    """Names of index rows."""
+    return tuple(store.index["name"].to_numpy()[rows].tolist())
+
+
+def evaluation_batches(
+    store: SequenceStore, recipe: Recipe, rows: np.ndarray, modality: Modality, workers: int = 0
+) -> SampleBatches:
+    """The batches of some index rows for scoring: in order, without random transforms."""
+    return SampleBatches(
+        store,
+        rows,
+        loader=recipe.loader,
+        skeleton=skeleton(recipe.skeleton),
+        modality=modality,
+        batch_size=recipe.evaluation.batch_size,
+        training=False,
+        workers=workers,
+    )
+
+
+def training_batches(
+    store: SequenceStore, recipe: Recipe, modality: Modality, workers: int = 0
+) -> SampleBatches:
+    """The batches of the training part: shuffled, repeated and augmented by the recipe."""
+    return SampleBatches(
+        store,
+        part_rows(store, recipe, "train"),
+        loader=recipe.loader,
+        skeleton=skeleton(recipe.skeleton),
+        modality=modality,
+        batch_size=recipe.training.batch_size,
+        training=True,
+        seed=recipe.training.seed,
+        workers=workers,
+    )
