@@ -50,9 +50,9 @@ def measure() -> Iterator[Comparison]:
             )
 
 
-def prepared_store(folder: Path, recipe: Recipe) -> SequenceStore:
-    """A store of 320 synthetic recordings, none of which is for testing only."""
-    raw = write_nw_ucla(folder / "raw.zip", performers=8, replications=2, views=2)
+def prepared_store(folder: Path, recipe: Recipe, performers: int = 16) -> SequenceStore:
+    """A store of synthetic recordings, 20 for each performer, all of the training part."""
+    raw = write_nw_ucla(folder / "raw.zip", performers=performers, replications=1, views=2)
     digest = fingerprint(recipe.dataset, raw)
     bodies, denoised, store = folder / "bodies", folder / "denoised", folder / "store"
     extract_raw_skeletons(recipe.dataset, raw, bodies, recipe.preparation, digest)

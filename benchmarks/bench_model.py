@@ -1,115 +1,138 @@
-"""CTR-GCN of the project against a plain one, with the same weights, on NW-UCLA's shapes.
+"""CTR-GCN and FR-Head of the project against plain ones with the same weights, in NW-UCLA's shapes.
 
 Letters: N samples, C channels, T frames, V joints, M bodies, K classes.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.measure import Comparison, compare_rates, peak_memory
-from benchmarks.plain_ctrgcn import PlainCTRGCN
-from frhead_core.config import load_recipe
+from benchmarks.plain_fr_head import PlainFRHeadCTRGCN
+from frhead_core.config import Recipe, load_recipe
 from frhead_core.models.recogniser import Recogniser
 from frhead_core.models.reference_weights import load_reference_state
 from frhead_core.models.registry import build_model
 from frhead_core.skeletons import skeleton
 
 SAMPLES = 16
-TOLERANCE = 1e-4  # of the largest logit
+LOGIT_TOLERANCE = 1e-4  # of the largest logit
+LOSS_TOLERANCE = 1e-4  # relative
 Kind = Literal["plain", "ours", "ours in bfloat16"]
+Model = PlainFRHeadCTRGCN | Recogniser
 
 
-def models() -> tuple[PlainCTRGCN, Recogniser]:
-    """The two models with the same weights, checked to say the same."""
+def measure() -> Iterator[Comparison]:
     recipe = load_recipe("nw-ucla")
-    recipe = dataclasses.replace(recipe, head=dataclasses.replace(recipe.head, enabled=False))
+    plain, ours = equal_models(recipe)
+    assert_equal(plain, ours, *batch(recipe))
+    for title, action in (("training step", training_step), ("inference", inference)):
+        for bfloat16 in (False, True):
+            yield compare_rates(
+                f"{title}, {'bfloat16 to plain float32' if bfloat16 else 'float32'}",
+                "samples/s",
+                SAMPLES,
+                action(plain, *batch(recipe)),
+                action(ours, *batch(recipe), bfloat16),
+            )
+    threads = torch.get_num_threads()
+    plain_memory = peak_memory(prepared_training_step, "plain", threads)
+    for kind, precision in (("ours", "float32"), ("ours in bfloat16", "bfloat16")):
+        yield Comparison(
+            f"memory added by a training step, {precision}",
+            "MiB",
+            plain_memory,
+            peak_memory(prepared_training_step, kind, threads),
+            better="less",
+        )
+
+
+def equal_models(recipe: Recipe) -> tuple[PlainFRHeadCTRGCN, Recogniser]:
+    """The two models of a recipe with the same weights and prototypes."""
     torch.manual_seed(0)
     adjacency = torch.from_numpy(skeleton(recipe.skeleton).adjacency()).float()
-    plain = PlainCTRGCN(recipe.classes, adjacency, recipe.loader.persons)
+    plain = PlainFRHeadCTRGCN(
+        recipe.outputs,
+        adjacency,
+        recipe.loader.persons,
+        recipe.loader.window,
+        recipe.model.base_channels,
+    )
     for parameter in plain.parameters():  # every branch counts, also those that start at 0
         parameter.data += 0.02 * torch.randn_like(parameter)
     ours = build_model(recipe)
-    load_reference_state(ours, plain.state_dict(), "ctrgcn")
-    assert_equal_logits(plain.eval(), ours.eval())
+    load_reference_state(ours, {**plain.state_dict(), **plain.prototypes()}, "ctrgcn")
     return plain, ours
 
 
-def assert_equal_logits(plain: nn.Module, ours: nn.Module) -> None:
-    with torch.inference_mode():
-        x, _ = batch()
-        expected, found = plain(x), ours(x)
-    difference = (found - expected).abs().max() / expected.abs().max()
-    if not difference < TOLERANCE:
-        raise AssertionError(f"the two models differ by {difference:.1e} of the largest logit")
+def assert_equal(plain: PlainFRHeadCTRGCN, ours: Recogniser, x: Tensor, labels: Tensor) -> None:
+    """Logits in evaluation and losses in training must be those of the plain model."""
+    with torch.no_grad():
+        expected, found = plain.eval()(x), ours.eval()(x)
+        difference = (found - expected).abs().max() / expected.abs().max()
+        if not difference < LOGIT_TOLERANCE:
+            raise AssertionError(f"the logits differ by {difference:.1e} of the largest")
+        for name, expected, found in zip(
+            ("cross-entropy", "head loss"),
+            losses(plain.train(), x, labels),
+            losses(ours.train(), x, labels),
+            strict=True,
+        ):
+            if not torch.isclose(found, expected, rtol=LOSS_TOLERANCE):
+                raise AssertionError(f"{name} is {found:.6g} and plainly {expected:.6g}")
 
 
-def batch() -> tuple[Tensor, Tensor]:
-    """Samples (N, C, T, V, M) and labels (N,)."""
-    generator = torch.Generator().manual_seed(1)
-    x = torch.randn(SAMPLES, 3, 52, 20, 1, generator=generator)
-    return x, torch.arange(SAMPLES) % 10
+def losses(model: Model, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    if isinstance(model, PlainFRHeadCTRGCN):
+        return model.losses(x, labels)
+    found = model.losses(x, labels)
+    assert found.head is not None
+    return found.cross_entropy, found.head.total
 
 
-def inference(model: nn.Module, bfloat16: bool = False) -> Callable[[], object]:
-    x, _ = batch()
+def batch(recipe: Recipe, samples: int = SAMPLES) -> tuple[Tensor, Tensor]:
+    """Random samples (N, C, T, V, M) and labels (N,)."""
+    joints = len(skeleton(recipe.skeleton).joints)
+    shape = (samples, 3, recipe.loader.window, joints, recipe.loader.persons)
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    return x, torch.arange(samples) % recipe.classes
 
-    def call() -> Tensor:
+
+def inference(
+    model: Model, x: Tensor, labels: Tensor, bfloat16: bool = False
+) -> Callable[[], object]:
+    def call() -> None:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            logits: Tensor = model.eval()(x)
-        return logits
+            model.eval()(x)
 
     return call
 
 
-def training_step(model: nn.Module, bfloat16: bool = False) -> Callable[[], object]:
-    x, labels = batch()
+def training_step(
+    model: Model, x: Tensor, labels: Tensor, bfloat16: bool = False
+) -> Callable[[], object]:
     optimizer = torch.optim.SGD(
         model.parameters(), lr=1e-6, momentum=0.9, nesterov=True, weight_decay=1e-4
     )
 
     def call() -> None:
-        model.train()
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            loss = F.cross_entropy(model(x).float(), labels)
+            cross_entropy, head = losses(model.train(), x, labels)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        (cross_entropy + 0.1 * head).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return call
 
 
 def prepared_training_step(kind: Kind, threads: int) -> Callable[[], object]:
-    """A training step for :func:`benchmarks.measure.peak_memory`, past its first calls."""
+    """A training step for :func:`benchmarks.measure.peak_memory`."""
     torch.set_num_threads(threads)
-    plain, ours = models()
-    return training_step(plain if kind == "plain" else ours, bfloat16=kind.endswith("bfloat16"))
-
-
-def measure() -> Iterator[Comparison]:
-    plain, ours = models()
-    for title, action in (("training step", training_step), ("inference", inference)):
-        for bfloat16 in (False, True):
-            yield compare_rates(
-                f"CTR-GCN {title}, {'bfloat16 to plain float32' if bfloat16 else 'float32'}",
-                "samples/s",
-                SAMPLES,
-                action(plain),
-                action(ours, bfloat16),
-            )
-    threads = torch.get_num_threads()
-    plain_memory = peak_memory(prepared_training_step, "plain", threads)
-    for kind, precision in (("ours", "float32"), ("ours in bfloat16", "bfloat16")):
-        yield Comparison(
-            f"CTR-GCN training step, memory added, {precision}",
-            "MiB",
-            plain_memory,
-            peak_memory(prepared_training_step, kind, threads),
-            better="less",
-        )
+    recipe = load_recipe("nw-ucla")
+    plain, ours = equal_models(recipe)
+    model = plain if kind == "plain" else ours
+    return training_step(model, *batch(recipe), bfloat16=kind.endswith("bfloat16"))

@@ -142,11 +142,18 @@ class PlainCTRGCN(nn.Module):
         self.fc = nn.Linear(inputs, classes)
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.levels(x)[0]
+
+    def levels(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Logits (N, K) and the maps (N*M, C, T, V) after blocks 1, 5, 8 and 10."""
         N, C, T, V, M = x.shape
         x = x.permute(0, 4, 3, 1, 2).reshape(N, M * V * C, T)
         x = self.data_bn(x).view(N, M, V, C, T)
         x = x.permute(0, 1, 3, 4, 2).reshape(N * M, C, T, V)
+        levels = []
         for number in range(1, 11):
             x = self.get_submodule(f"l{number}")(x)
+            if number in (1, 5, 8, 10):
+                levels.append(x.clone())
         logits: Tensor = self.fc(x.view(N, M, x.shape[1], -1).mean(dim=3).mean(dim=1))
-        return logits
+        return logits, levels
