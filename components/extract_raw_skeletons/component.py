@@ -1,0 +1,48 @@
+# ruff: noqa: PLC0415 - kfp takes the function alone to where it runs, so it brings its imports
+"""The step that reads the raw files."""
+
+from kfp import dsl
+from kfp.dsl import Dataset, Markdown, Output
+
+from components.images import DATA_IMAGE
+
+
+@dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)  # type: ignore[untyped-decorator]
+def extract_raw_skeletons(
+    raw: str,
+    dataset: str,
+    preparation: str,
+    data_fingerprint: str,
+    code_version: str,
+    raw_bodies: Output[Dataset],
+    report: Output[Markdown],
+) -> None:
+    """Read all tracked bodies of all recordings into one packed directory.
+
+    Args:
+        raw: Directory or zip archive with the raw files.
+        dataset: Name of the dataset.
+        preparation: The recipe's preparation settings, as JSON.
+        data_fingerprint: Fingerprint of the raw data.
+        code_version: Version of the code that this step uses.
+        raw_bodies: All tracked bodies, index, and quarantined recordings.
+        report: What was read and what was left out.
+    """
+    from components.runtime import step
+
+    with step() as reporter:
+        from pathlib import Path
+
+        from components.artifacts import describe
+        from components.sections import preparation_from_json
+        from frhead_core.data.datasets import extract_raw_skeletons
+
+        extract_raw_skeletons(
+            dataset,
+            Path(raw),
+            Path(raw_bodies.path),
+            preparation_from_json(preparation),
+            data_fingerprint,
+            reporter=reporter,
+        )
+        describe(raw_bodies, report)

@@ -1,0 +1,78 @@
+"""What surrounds the body of every step: its log, its events, its errors, its end.
+
+What a result does not depend on reaches a step through the environment of its process and not as
+a parameter: a parameter is part of the cache key, and another run folder, another number of threads
+or another place for checkpoints must not repeat a step. Without a step folder (on a cluster) there
+is only the standard output, which the cluster keeps as the log.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from components import lifeline
+from components.events import FILE_NAME, EventFile, StepReporter
+from frhead_core.errors import FRHeadError
+
+STEP_DIRECTORY = "FRHEAD_STEP_DIRECTORY"
+RUN_DIRECTORY = "FRHEAD_RUN_DIRECTORY"
+CHECKPOINT_ROOT = "FRHEAD_CHECKPOINT_ROOT"
+THREADS = "FRHEAD_THREADS"
+ACCEPT_DIFFERENT_THREADS = "FRHEAD_ACCEPT_DIFFERENT_THREADS"
+
+STOPPED = 143  # what a shell reports of a process that SIGTERM ended
+
+
+def checkpoint_root() -> Path:
+    """Where training keeps its checkpoints: a place that outlives the run."""
+    return Path(os.environ.get(CHECKPOINT_ROOT, "checkpoints"))
+
+
+def threads() -> int:
+    """How many threads a step may use; 0 leaves it to the libraries."""
+    return int(os.environ.get(THREADS, "0"))
+
+
+def accept_different_threads() -> bool:
+    """Whether training may go on from a checkpoint of another number of threads."""
+    return os.environ.get(ACCEPT_DIFFERENT_THREADS, "") == "1"
+
+
+@contextmanager
+def step() -> Iterator[StepReporter]:
+    """Run the body of a step: report its start and end, and turn errors into exit codes.
+
+    Raises:
+        SystemExit: With 2 for an error that the user can mend, 1 for any other, 143 when asked
+            to stop.
+    """
+    directory = os.environ.get(STEP_DIRECTORY)
+    events = EventFile(Path(directory) / FILE_NAME if directory else None)
+    if directory:
+        lifeline.follow(Path(os.environ[RUN_DIRECTORY]))
+        # So that open files are closed and temporary ones removed on the way out.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    events.write("started")
+    try:
+        yield StepReporter(events)
+    except FRHeadError as error:
+        print(f"error: {error}", flush=True)
+        _fail(events, str(error), error.exit_code, expected=True)
+    except KeyboardInterrupt:
+        events.write("stopped")
+        raise SystemExit(STOPPED) from None
+    except Exception as error:
+        traceback.print_exc()
+        _fail(events, f"{type(error).__name__}: {error}", 1, expected=False)
+    events.write("finished")
+
+
+def _fail(events: EventFile, text: str, exit_code: int, *, expected: bool) -> NoReturn:
+    events.write("error", text=text, expected=expected)
+    raise SystemExit(exit_code)

@@ -1,0 +1,42 @@
+"""The parts of a recipe that the data steps depend on, as the JSON that they travel in.
+
+Each step receives only what its result depends on, so that a change of anything else does not
+repeat it. Texts are canonical (sorted keys, no spaces): equal settings give equal cache keys.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from frhead_core.config import Preparation, Split
+
+_PREPARATION = TypeAdapter(Preparation)
+_SPLITS = TypeAdapter(dict[str, Split])
+
+
+def preparation_to_json(preparation: Preparation) -> str:
+    """The settings of the data steps as canonical JSON."""
+    return _canonical(_PREPARATION.dump_python(preparation, mode="json"))
+
+
+def preparation_from_json(text: str) -> Preparation:
+    """What :func:`preparation_to_json` wrote."""
+    return _PREPARATION.validate_json(text)
+
+
+def splits_to_json(splits: Mapping[str, Split]) -> str:
+    """The splits of several benchmarks, by their names, as canonical JSON."""
+    return _canonical(_SPLITS.dump_python(dict(splits), mode="json"))
+
+
+def splits_from_json(text: str) -> dict[str, Split]:
+    """What :func:`splits_to_json` wrote."""
+    return _SPLITS.validate_json(text)
+
+
+def _canonical(data: Any) -> str:
+    return json.dumps(data, sort_keys=True, separators=(",", ":"))

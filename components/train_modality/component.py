@@ -1,0 +1,58 @@
+# ruff: noqa: PLC0415 - kfp takes the function alone to where it runs, so it brings its imports
+"""The step that trains one modality."""
+
+from kfp import dsl
+from kfp.dsl import Dataset, Input, Metrics, Model, Output
+
+from components.images import TRAINER_IMAGE
+
+
+@dsl.component(base_image=TRAINER_IMAGE, install_kfp_package=False)  # type: ignore[untyped-decorator]
+def train_modality(
+    sequences: Input[Dataset],
+    modality: str,
+    recipe: str,
+    code_version: str,
+    model: Output[Model],
+    metrics: Output[Metrics],
+) -> None:
+    """Train a recogniser on one modality, going on from its last checkpoint where there is one.
+
+    Args:
+        sequences: The sequence store.
+        modality: Joint, bone, or the motion of either.
+        recipe: The part of the recipe that training this modality depends on, as JSON.
+        code_version: Version of the code that this step uses.
+        model: Weights of the last and of the best epoch, recipe, history and model card.
+        metrics: Accuracies of the last and of the best epoch, in percent.
+    """
+    from components.runtime import step
+
+    with step() as reporter:
+        from pathlib import Path
+
+        from components.artifacts import describe, log_metrics
+        from components.runtime import accept_different_threads, checkpoint_root, threads
+        from frhead_core.config import check_modality, recipe_from_json
+        from frhead_core.training.loop import TrainingJob, train
+
+        job = TrainingJob(
+            recipe=recipe_from_json(recipe),
+            modality=check_modality(modality),
+            store=Path(sequences.path),
+            output=Path(model.path),
+            checkpoint_root=checkpoint_root(),
+            code_version=code_version,
+            threads=threads(),
+            accept_different_threads=accept_different_threads(),
+            device="auto",
+        )
+        trained = train(job, reporter=reporter)
+        figures = {
+            f"{which}_{name}": value
+            for which, values in trained.metrics.items()
+            for name, value in values.items()
+        }
+        describe(model)
+        log_metrics(metrics, figures)
+        reporter.metrics(figures)

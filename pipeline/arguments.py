@@ -1,0 +1,59 @@
+"""From a recipe to the arguments of the pipeline: each step gets what its result depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from components.sections import preparation_to_json, splits_to_json
+from frhead_core.config import (
+    Modality,
+    Recipe,
+    Split,
+    benchmark_names,
+    load_recipe,
+    recipe_to_json,
+)
+
+
+@dataclass(frozen=True)
+class PipelineArguments:
+    """Arguments of the pipeline, but for the raw data.
+
+    Attributes:
+        dataset: Name of the dataset.
+        preparation: Settings of the data steps, as JSON.
+        splits: Splits that the sequence store holds, as JSON.
+        trainings: For each modality its name and its training recipe as JSON.
+        recipe: The whole recipe as JSON, for the ensemble and the report.
+    """
+
+    dataset: str
+    preparation: str
+    splits: str
+    trainings: list[dict[str, str]]
+    recipe: str
+
+
+def pipeline_arguments(recipe: Recipe, modalities: Sequence[Modality]) -> PipelineArguments:
+    """The arguments for a recipe and some of its modalities."""
+    return PipelineArguments(
+        dataset=recipe.dataset,
+        preparation=preparation_to_json(recipe.preparation),
+        splits=splits_to_json(splits_of_store(recipe)),
+        trainings=[
+            {"modality": modality, "recipe": recipe_to_json(recipe.for_training(modality))}
+            for modality in modalities
+        ],
+        recipe=recipe_to_json(recipe),
+    )
+
+
+def splits_of_store(recipe: Recipe) -> dict[str, Split]:
+    """The splits of all benchmarks that are prepared alike, so that they share one store."""
+    shared = {
+        other.name: other.split
+        for other in map(load_recipe, benchmark_names())
+        if (other.dataset, other.preparation) == (recipe.dataset, recipe.preparation)
+    }
+    return shared | {recipe.name: recipe.split}

@@ -1,0 +1,76 @@
+"""The ``frhead`` command: finds the subcommand, and turns what goes wrong into text and exit codes.
+
+Exit codes: 0 done; 2 something given to the program is wrong, and the message says what; 130
+stopped by Ctrl-C or SIGTERM, the same command goes on; 1 anything else, with a traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+
+import click
+
+from frhead_core.errors import FRHeadError
+
+_COMMANDS = (
+    "run",
+    "prepare",
+    "train",
+    "evaluate",
+    "ensemble",
+    "report",
+    "compile",
+    "benchmarks",
+    "import-weights",
+    "synthetic",
+)
+STOPPED = 130
+
+
+class _CommandsByName(click.Group):
+    """Imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"pipeline.commands.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+
+@click.group(cls=_CommandsByName, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="frhead-pipeline")
+def cli() -> None:
+    """FR-Head: from raw 3D-skeleton recordings to an accuracy report.
+
+    Example: frhead run nw-ucla --raw all_sqe.zip
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    sys.exit(exit_code_of(arguments))
+
+
+def exit_code_of(arguments: list[str] | None = None) -> int:
+    """Run the command line; the one place where errors become text."""
+    try:
+        result = cli.main(args=arguments, prog_name="frhead", standalone_mode=False)
+    except FRHeadError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped; the same command goes on from here", err=True)
+        return STOPPED
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return result if isinstance(result, int) else 0

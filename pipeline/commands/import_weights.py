@@ -1,0 +1,35 @@
+# ruff: noqa: PLC0415 - heavy imports wait until they are needed, so that --help answers at once
+"""``frhead import-weights``: the authors' weights as a model of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline import options
+
+
+@click.command("import-weights")
+@click.argument("file", type=options.FILE)
+@click.option("--backbone", required=True, help="Backbone of the weights, for example ctrgcn.")
+@click.option("--benchmark", required=True, help="Benchmark that they were trained for.")
+@click.option(
+    "--modality", default="joint", show_default=True, help="Modality that they were trained on."
+)
+@click.option("--output", required=True, type=options.FOLDER, help="For the model.")
+def command(file: Path, backbone: str, benchmark: str, modality: str, output: Path) -> None:
+    """Turn a weights file of the reference implementation (.pt) into a model.
+
+    Example: frhead import-weights FILE.pt --backbone ctrgcn --benchmark nw-ucla --output model
+    """
+    from frhead_core.config import check_modality, load_recipe, override
+
+    recipe = override(load_recipe(benchmark), {"model.backbone": backbone})
+    chosen = check_modality(modality)
+
+    from frhead_core.models.reference_weights import import_weights
+
+    report = import_weights(file, backbone=backbone, recipe=recipe, modality=chosen, output=output)
+    click.echo(report.text)
+    click.echo(f"model: {output}")

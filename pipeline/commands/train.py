@@ -1,0 +1,75 @@
+# ruff: noqa: PLC0415 - heavy imports wait until they are needed, so that --help answers at once
+"""``frhead train``: a sequence store in, a model out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline import options
+
+
+@click.command("train")
+@options.recipe_options
+@click.option("--modality", required=True, help="joint, bone, joint_motion or bone_motion.")
+@click.option(
+    "--data", required=True, type=options.FOLDER, help="Sequence store from `frhead prepare`."
+)
+@click.option("--output", required=True, type=options.FOLDER, help="For the model.")
+@click.option(
+    "--checkpoint-root",
+    type=options.FOLDER,
+    default=Path("runs/checkpoints"),
+    show_default=True,
+    help="For checkpoints; the same as that of `frhead run` by default.",
+)
+@options.threads_option
+@options.accept_different_threads_option
+@click.option("--workers", type=click.IntRange(min=0), default=0, help="Data loading processes.")
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+)
+def command(
+    benchmark: str,
+    modality: str,
+    data: Path,
+    output: Path,
+    checkpoint_root: Path,
+    threads: int | None,
+    accept_different_threads: bool,
+    workers: int,
+    device: str,
+    **changes: Any,
+) -> None:
+    """Train one modality. After an interruption the same command goes on.
+
+    Example: frhead train nw-ucla --modality joint --data prepared/sequences --output models/joint
+    """
+    from frhead_core.config import check_modality
+
+    recipe = options.chosen_recipe(benchmark, **changes)
+    chosen = check_modality(modality)
+
+    from frhead_core.progress import terminal_reporter
+    from frhead_core.training.loop import TrainingJob, train
+    from pipeline.code_version import code_version
+
+    job = TrainingJob(
+        recipe=recipe,
+        modality=chosen,
+        store=data,
+        output=output,
+        checkpoint_root=checkpoint_root,
+        code_version=code_version("train_modality"),
+        threads=threads or 0,
+        workers=workers,
+        accept_different_threads=accept_different_threads,
+        device=device,
+    )
+    trained = train(job, reporter=terminal_reporter())
+    for which, figures in trained.metrics.items():
+        values = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        click.echo(f"{which}: {values}")
+    click.echo(f"model: {trained.directory}")

@@ -1,0 +1,126 @@
+"""The pipeline: which step follows which, and what each is told.
+
+One definition for every engine. ``code_version`` of each step and the fingerprint of the raw data
+(from the first step, which always runs) are parameters of the steps: a cache key holds neither the
+packages that a step imports nor the contents behind a path.
+
+Not ``from __future__ import annotations``: kfp reads the annotations as objects.
+"""
+
+from dataclasses import dataclass
+
+from kfp import dsl, kubernetes
+
+from components.denoise_skeletons.component import denoise_skeletons
+from components.ensemble_modalities.component import ensemble_modalities
+from components.evaluate_modality.component import evaluate_modality
+from components.extract_raw_skeletons.component import extract_raw_skeletons
+from components.fingerprint_data.component import fingerprint_data
+from components.train_modality.component import train_modality
+from components.transform_sequences.component import transform_sequences
+from pipeline.arguments import PipelineArguments
+from pipeline.code_version import code_version
+
+NAME = "frhead"
+
+
+@dataclass(frozen=True)
+class TrainerNode:
+    """Where a training step runs on a cluster.
+
+    Attributes:
+        gpus: How many it asks for; 0 leaves it to a node without.
+        accelerator: Resource name of the GPU.
+        node_selector: Labels that the node must have.
+        checkpoint_root: Where checkpoints go, a place that outlives the pod.
+    """
+
+    gpus: int = 0
+    accelerator: str = "nvidia.com/gpu"
+    node_selector: tuple[tuple[str, str], ...] = ()
+    checkpoint_root: str | None = None
+
+
+def build_pipeline(
+    defaults: PipelineArguments,
+    parallel_modalities: int = 1,
+    trainer: TrainerNode = TrainerNode(),
+) -> dsl.graph_component.GraphComponent:
+    """The pipeline, with the arguments of one benchmark as defaults.
+
+    Args:
+        defaults: Values of all parameters but ``raw``.
+        parallel_modalities: How many modalities are trained at the same time.
+        trainer: Where training runs on a cluster; without effect elsewhere.
+    """
+
+    @dsl.pipeline(  # type: ignore[untyped-decorator]
+        name=NAME, description="FR-Head: from raw 3D-skeleton recordings to an accuracy report."
+    )
+    def frhead(
+        raw: str,
+        dataset: str = defaults.dataset,
+        preparation: str = defaults.preparation,
+        splits: str = defaults.splits,
+        trainings: list = defaults.trainings,  # type: ignore[type-arg]
+        recipe: str = defaults.recipe,
+    ) -> None:
+        fingerprinted = fingerprint_data(raw=raw, dataset=dataset)
+        fingerprinted.set_caching_options(False)
+        extracted = extract_raw_skeletons(
+            raw=raw,
+            dataset=dataset,
+            preparation=preparation,
+            data_fingerprint=fingerprinted.output,
+            code_version=code_version("extract_raw_skeletons"),
+        )
+        denoised = denoise_skeletons(
+            raw_bodies=extracted.outputs["raw_bodies"],
+            dataset=dataset,
+            preparation=preparation,
+            code_version=code_version("denoise_skeletons"),
+        )
+        transformed = transform_sequences(
+            denoised=denoised.outputs["denoised"],
+            dataset=dataset,
+            splits=splits,
+            preparation=preparation,
+            code_version=code_version("transform_sequences"),
+        )
+        with dsl.ParallelFor(trainings, parallelism=parallel_modalities) as training:
+            trained = train_modality(
+                sequences=transformed.outputs["sequences"],
+                modality=training.modality,
+                recipe=training.recipe,
+                code_version=code_version("train_modality"),
+            )
+            place(trained, trainer)
+            evaluated = evaluate_modality(
+                model=trained.outputs["model"],
+                sequences=transformed.outputs["sequences"],
+                modality=training.modality,
+                code_version=code_version("evaluate_modality"),
+            )
+        ensemble_modalities(
+            models=dsl.Collected(trained.outputs["model"]),
+            scores=dsl.Collected(evaluated.outputs["scores"]),
+            raw_bodies=extracted.outputs["raw_bodies"],
+            denoised=denoised.outputs["denoised"],
+            sequences=transformed.outputs["sequences"],
+            recipe=recipe,
+            code_version=code_version("ensemble_modalities"),
+        )
+
+    return frhead
+
+
+def place(task: dsl.PipelineTask, node: TrainerNode) -> None:
+    """Ask for a node with GPUs, and for the shared memory that data loading workers need."""
+    if node.gpus:
+        task.set_accelerator_type(node.accelerator)
+        task.set_accelerator_limit(node.gpus)
+        kubernetes.empty_dir_mount(task, "dshm", "/dev/shm", medium="Memory")
+    for key, value in node.node_selector:
+        kubernetes.add_node_selector(task, key, value)
+    if node.checkpoint_root is not None:
+        task.set_env_variable("FRHEAD_CHECKPOINT_ROOT", node.checkpoint_root)

@@ -1,0 +1,138 @@
+"""``frhead run`` on this machine: a run folder, the engine, the display, and the results."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components import runtime
+from frhead_core.config import Modality, Recipe, recipe_to_json
+from frhead_core.errors import FRHeadError
+from pipeline.arguments import pipeline_arguments
+from pipeline.dag import build_pipeline
+from pipeline.display import progress_of
+from pipeline.local_engine import LocalEngine
+from pipeline.results import collect_results
+from pipeline.run_folder import RunFolder
+
+
+class StepInputError(FRHeadError):
+    """A step stopped because something it was given is wrong; the message is the step's own."""
+
+
+class StepCrashedError(FRHeadError):
+    """A step ended in a way that is no fault of its input; its log has the traceback."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """What to run, and how.
+
+    Attributes:
+        recipe: The benchmark's settings.
+        modalities: Which to train.
+        raw: Raw data.
+        work_directory: Where runs, artifacts, cache and checkpoints lie.
+        output: Where the results go; None for a folder in the run's.
+        checkpoint_root: Where checkpoints go; None for the work directory.
+        parallel_modalities: How many are trained at the same time.
+        threads: Of each step; None for the cores divided by ``parallel_modalities``.
+        accept_different_threads: Go on from checkpoints of another number of threads.
+    """
+
+    recipe: Recipe
+    modalities: Sequence[Modality]
+    raw: Path
+    work_directory: Path
+    output: Path | None = None
+    checkpoint_root: Path | None = None
+    parallel_modalities: int = 1
+    threads: int | None = None
+    accept_different_threads: bool = False
+
+
+def run_locally(run: LocalRun) -> Path:
+    """Run the whole pipeline; what an earlier run has made is used again.
+
+    Returns:
+        The folder with the results.
+
+    Raises:
+        StepInputError: If a step refused its input.
+        StepCrashedError: If a step failed otherwise.
+        KeyboardInterrupt: If the run was asked to stop.
+    """
+    folder = RunFolder.create(run.work_directory.resolve(), run.recipe.name)
+    print(f"run {folder.name} in {folder.path}", flush=True)
+    arguments = pipeline_arguments(run.recipe, run.modalities)
+    engine = LocalEngine(folder, _environment(run, folder))
+    facts = _facts(run)
+    begin = time.monotonic()
+    folder.record(facts | {"status": "running"})
+    status = "failed"
+    try:
+        with progress_of(folder.steps, sys.stdout):
+            pipeline = build_pipeline(arguments, run.parallel_modalities)
+            engine.run(pipeline, {"raw": str(run.raw.resolve())})
+        _raise_unless_complete(engine, folder)
+        results = collect_results(engine.outcomes, run.output or folder.results)
+        status = "done"
+    finally:
+        folder.record(
+            facts
+            | {
+                "status": "stopped" if engine.stopped else status,
+                "seconds": round(time.monotonic() - begin, 3),
+                "steps": [dataclasses.asdict(each) for each in engine.outcomes.values()],
+            }
+        )
+    return results
+
+
+def _facts(run: LocalRun) -> dict[str, Any]:
+    return {
+        "benchmark": run.recipe.name,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "raw": str(run.raw),
+        "modalities": list(run.modalities),
+        "recipe": recipe_to_json(run.recipe),
+    }
+
+
+def _environment(run: LocalRun, folder: RunFolder) -> dict[str, str]:
+    """What the steps are told but their results do not depend on."""
+    threads = str(run.threads or _threads_each(run.parallel_modalities))
+    return {
+        runtime.CHECKPOINT_ROOT: str((run.checkpoint_root or folder.checkpoints).resolve()),
+        runtime.THREADS: threads,
+        runtime.ACCEPT_DIFFERENT_THREADS: "1" if run.accept_different_threads else "0",
+        "OMP_NUM_THREADS": threads,
+    }
+
+
+def _threads_each(parallel: int) -> int:
+    """Cores for each of several trainers: sharing all of them is several times slower."""
+    cores = len(os.sched_getaffinity(0))
+    allowed = int(os.environ.get("OMP_NUM_THREADS") or cores)
+    return max(1, min(cores // parallel, allowed))
+
+
+def _raise_unless_complete(engine: LocalEngine, folder: RunFolder) -> None:
+    if engine.stopped:
+        raise KeyboardInterrupt
+    failure = engine.failure
+    if failure is not None:
+        text = f"{failure.name}: {failure.error}"
+        if failure.exit_code == FRHeadError.exit_code:
+            raise StepInputError(text)
+        raise StepCrashedError(f"{text}\nlog: {folder.step(failure.name) / 'log.txt'}")
+    if "ensemble_modalities" not in engine.outcomes:
+        raise StepCrashedError(f"the pipeline ended early; {folder.path / 'kfp.log'} says more")

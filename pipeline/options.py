@@ -1,0 +1,160 @@
+# ruff: noqa: PLC0415 - heavy imports wait until they are needed, so that --help answers at once
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from frhead_core.config import Modality, Recipe
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+PATH = click.Path(path_type=Path)
+
+benchmark_argument = click.argument("benchmark")
+raw_option = click.option(
+    "--raw", required=True, type=PATH, help="Raw data: the zip as downloaded, or a directory."
+)
+seed_option = click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
+threads_option = click.option(
+    "--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]"
+)
+accept_different_threads_option = click.option(
+    "--accept-different-threads",
+    is_flag=True,
+    help="Go on from checkpoints made with another number of threads.",
+)
+
+_RECIPE_OPTIONS = (
+    click.option("--epochs", type=click.IntRange(min=1), help="Epochs to train."),
+    seed_option,
+    click.option("--precision", help="float32 or bfloat16."),
+    click.option("--backbone", help="Name of the backbone, for example ctrgcn."),
+    click.option(
+        "--hold-out-validation",
+        is_flag=True,
+        help="Train without the recipe's validation part and choose the best epoch on it.",
+    ),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Any setting of the recipe, for example training.batch_size=32. May be repeated.",
+    ),
+)
+
+
+def recipe_options(command: _Command) -> _Command:
+    """The benchmark argument, and the options that change its recipe."""
+    for option in reversed(_RECIPE_OPTIONS):
+        command = option(command)
+    return benchmark_argument(command)
+
+
+def chosen_recipe(
+    benchmark: str,
+    *,
+    epochs: int | None = None,
+    seed: int | None = None,
+    precision: str | None = None,
+    backbone: str | None = None,
+    hold_out_validation: bool = False,
+    settings: Iterable[str] = (),
+) -> Recipe:
+    """The benchmark's recipe with what the options change; ``--set`` comes last.
+
+    Raises:
+        RecipeError: If the benchmark or a setting is not valid.
+    """
+    from frhead_core.config import load_recipe, override
+
+    changes: dict[str, Any] = {
+        "training.epochs": epochs,
+        "training.seed": seed,
+        "training.precision": precision,
+        "model.backbone": backbone,
+        "training.hold_out_validation": hold_out_validation or None,
+    }
+    given = {key: value for key, value in changes.items() if value is not None}
+    return override(override(load_recipe(benchmark), given), settings)
+
+
+def chosen_modalities(text: str | None) -> list[Modality]:
+    """Modalities given with commas between them, each once and in the usual order; None is all.
+
+    Raises:
+        RecipeError: If one of them does not exist.
+    """
+    from frhead_core.config import MODALITIES, check_modality
+
+    if text is None:
+        return list(MODALITIES)
+    given = {check_modality(name.strip()) for name in text.split(",")}
+    return [modality for modality in MODALITIES if modality in given]
+
+
+class AssignmentsCommand(click.Command):
+    """A command whose options of type KEY=VALUE take several values: ``--scores a=1 b=2``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        names = {
+            name
+            for parameter in self.params
+            if isinstance(parameter.type, AssignmentType)
+            for name in parameter.opts
+        }
+        return super().parse_args(ctx, _repeated(args, names))
+
+
+def _repeated(args: Sequence[str], names: set[str]) -> list[str]:
+    """``--scores a=1 b=2`` as ``--scores a=1 --scores b=2``, which is what click understands."""
+    result: list[str] = []
+    option: str | None = None
+    for argument in args:
+        if argument.startswith("-"):
+            option = argument if argument in names else None
+        elif option is not None and result[-1] != option:
+            result.append(option)
+        result.append(argument)
+    return result
+
+
+class AssignmentType(click.ParamType[tuple[str, str]]):
+    """``modality=value``, as a pair."""
+
+    name = "modality=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        key, equals, text = str(value).partition("=")
+        if not equals or not text:
+            self.fail(f"{value!r} is not of the form modality=value", param, ctx)
+        return key, text
+
+
+def by_modality(pairs: Iterable[tuple[str, str]]) -> Mapping[Modality, str]:
+    """Assignments as a mapping, in the usual order of the modalities.
+
+    Raises:
+        RecipeError: If a modality does not exist.
+        InputError: If one is given twice.
+    """
+    from frhead_core.config import MODALITIES, check_modality
+    from frhead_core.errors import InputError
+
+    given: dict[Modality, str] = {}
+    for key, text in pairs:
+        modality = check_modality(key)
+        if modality in given:
+            raise InputError("given twice", field=modality, found=f"{given[modality]} and {text}")
+        given[modality] = text
+    return {modality: given[modality] for modality in MODALITIES if modality in given}

@@ -1,0 +1,71 @@
+"""The results of a run, gathered from the artifacts of its steps into one folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from frhead_core.errors import InputError
+
+REPORT = "report.html"
+ACCURACIES = "accuracies.txt"  # as the last step names it
+
+
+class Outcome(Protocol):
+    """The part of a step's outcome that is used here."""
+
+    outputs: dict[str, str]
+
+
+def collect_results(outcomes: Mapping[str, Outcome], output: Path) -> Path:
+    """Copy report, accuracies, models, scores and preparation reports out of the artifacts.
+
+    Copies and not links: results may be moved away and the work directory be deleted.
+
+    Args:
+        outcomes: Outcomes of the steps, by step.
+        output: The folder to fill; what is there under the same names is replaced.
+
+    Returns:
+        ``output``.
+
+    Raises:
+        InputError: If the folder cannot be written.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for source, target in _places(outcomes):
+            _replace(Path(source), output / target)
+    except OSError as error:
+        raise InputError(
+            f"results cannot be written ({error.strerror})",
+            file=error.filename or output,
+            hint="Free some space or choose another --output; the same command goes on",
+        ) from error
+    return output
+
+
+def _places(outcomes: Mapping[str, Outcome]) -> Iterator[tuple[str, str]]:
+    ensemble = outcomes["ensemble_modalities"].outputs
+    yield ensemble["report"], REPORT
+    yield f"{ensemble['ensemble']}/{ACCURACIES}", ACCURACIES
+    yield ensemble["ensemble"], "scores/ensemble"
+    for name, outcome in outcomes.items():
+        step, _, modality = name.partition("-")
+        if step == "train_modality":
+            yield outcome.outputs["model"], f"models/{modality}"
+        elif step == "evaluate_modality":
+            yield outcome.outputs["scores"], f"scores/{modality}"
+        elif "report" in outcome.outputs and step != "ensemble_modalities":
+            yield outcome.outputs["report"], f"preparation/{step}.md"
+
+
+def _replace(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target)
+    else:
+        shutil.copyfile(source, target)

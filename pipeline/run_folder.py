@@ -1,0 +1,100 @@
+"""The work directory of local runs: what is shared by all runs, and one folder for each.
+
+::
+
+    <work directory>/
+      artifacts/          what the steps made, whichever run asked for it
+      cache/              which inputs and code gave which artifacts
+      checkpoints/        training that is under way or done
+      <run>/              run.json, kfp.log, steps/<step>/{log.txt,events.jsonl}, results/
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from frhead_core.errors import InputError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, work_directory: Path, benchmark: str) -> RunFolder:
+        """Make the folder of a new run, named by date, time and benchmark.
+
+        Raises:
+            InputError: If it cannot be made.
+        """
+        stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{benchmark}"
+        names = (stem if number == 1 else f"{stem}-{number}" for number in range(1, 1000))
+        try:
+            work_directory.mkdir(parents=True, exist_ok=True)
+            folder = cls(next(path for name in names if _made(path := work_directory / name)))
+            for shared in (folder.artifacts, folder.cache):
+                shared.mkdir(exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"cannot be written ({error.strerror})",
+                file=work_directory,
+                hint="Choose another --work-directory",
+            ) from error
+        return folder
+
+    @property
+    def name(self) -> str:
+        """The run's id."""
+        return self.path.name
+
+    @property
+    def artifacts(self) -> Path:
+        """Artifacts of all runs."""
+        return self.path.parent / "artifacts"
+
+    @property
+    def cache(self) -> Path:
+        """Cache entries of all runs."""
+        return self.path.parent / "cache"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Default place of checkpoints."""
+        return self.path.parent / "checkpoints"
+
+    @property
+    def results(self) -> Path:
+        """Default place of the results."""
+        return self.path / "results"
+
+    @property
+    def steps(self) -> Path:
+        """Parent of the folders of the steps."""
+        return self.path / "steps"
+
+    def step(self, name: str) -> Path:
+        """Folder of one step, made when missing."""
+        path = self.steps / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def record(self, facts: dict[str, Any]) -> None:
+        """Write ``run.json``, atomically."""
+        partial = self.path / "run.json.partial"
+        partial.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        partial.replace(self.path / "run.json")
+
+
+def _made(path: Path) -> bool:
+    """Whether the folder is new; two runs that start in the same second get different ones."""
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True
