@@ -19,7 +19,7 @@ import numpy as np
 from frhead_core.config import Modality, Recipe
 from frhead_core.errors import InputError
 from frhead_core.evaluation.author_pickles import AuthorScores, SampleList, read_author_scores
-from frhead_core.evaluation.files import write_atomically
+from frhead_core.files import write_atomically
 
 Part = Literal["train", "validation", "test", "unknown"]
 
