@@ -155,6 +155,7 @@ def extract_raw_skeletons(
                 writer.add(item.recording, item.bodies)
             reporter.advance()
         reporter.end()
+        _refuse_nothing(writer, raw)
         writer.report = StepReport(
             step="Extracted raw skeletons",
             dataset=dataset,
@@ -303,6 +304,16 @@ def _copy(
         writer.add(sequences.recording(row), change(sequences.sequence(row)))
         reporter.advance()
     reporter.end()
+
+
+def _refuse_nothing(writer: PackedWriter, raw: Path) -> None:
+    if writer.sequences == 0:
+        first = writer.quarantined[0]
+        raise InputError(
+            f"none of the {len(writer.quarantined)} recordings is usable",
+            file=raw,
+            found=f"{first.name} ({first.reason})",
+        )
 
 
 def _stop_above(limit: float, quarantined: list[Quarantined], total: int, raw: Path) -> None:

@@ -132,6 +132,7 @@ def _refuse_missing(official: frozenset[str], files: Sequence[str], raw: Path) -
             f"{len(missing)} of the {len(official)} recordings of the benchmark are missing",
             file=raw,
             found=f"no {first}",
+            expected="all of them",
             hint="Download it again, or set preparation.official_list to false",
         )
 

@@ -24,7 +24,7 @@ from frhead_core.skeletons import skeleton
 
 _FOLDER = "all_sqe"
 _EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever it is made
-_NOISE = 0.008  # metres, standard deviation of a joint's position
+_NOISE = 0.005  # metres, standard deviation of a joint's position
 _CAMERA_DISTANCE = 3.0
 _CAMERA_TURNS = (-0.6, 0.5, 0.0)  # about the vertical, of the first views
 
