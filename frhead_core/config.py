@@ -122,7 +122,7 @@ class ModelSettings:
     """
 
     backbone: str = "ctrgcn"
-    base_channels: Annotated[int, Field(gt=0, multiple_of=4)] = 64
+    base_channels: Annotated[int, Field(ge=8, multiple_of=4)] = 64
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     reference_outputs: Positive | None = None
 

@@ -98,21 +98,32 @@ def _scores(
     which: str,
 ) -> Scores:
     names = sample_names(store, rows)
-    trained_on = artifact.training_samples()
+    figures = artifact.metadata["metrics"].get(which, {})
     return Scores(
         names=names,
         logits=logits,
         labels=store.index["label"].to_numpy(dtype=np.int64)[rows],
         parts=(part,) * len(names),
-        seen_in_training=np.array([name in trained_on for name in names], dtype=bool),
+        seen_in_training=_seen_in_training(artifact, names, part),
         metadata={
             "benchmark": recipe.name,
             "modality": artifact.modality,
             "backbone": recipe.model.backbone,
             "which": which,
-            "epoch": artifact.metadata["metrics"][which]["epoch"],
+            "epoch": figures.get("epoch"),
             "classes": list(store.metadata.classes),
             "model": artifact.fingerprint(which),
             "data_fingerprint": store.metadata.data_fingerprint,
         },
     )
+
+
+def _seen_in_training(artifact: ModelArtifact, names: tuple[str, ...], part: Part) -> np.ndarray:
+    """Whether the model was trained on each sample, (n,) bool.
+
+    Where nobody recorded what a model was trained on, only the test part counts as unseen.
+    """
+    trained_on = artifact.training_samples()
+    if trained_on is None:
+        return np.full(len(names), part != "test")
+    return np.array([name in trained_on for name in names], dtype=bool)

@@ -131,14 +131,15 @@ class TemporalConvolution(nn.Module):
         """Features (n, c, V, T) to (n, c, V, ceil(T / stride))."""
         b = self.branch_channels
         entered = F.relu(self.entry_normalisation(self.entry(x)))
-        first, second, third = entered.split(b, 1)
+        first, second, third = entered.tensor_split((b, 2 * b), 1)
         branches = (
             self.dilated[0](first),
             self.dilated[1](second),
             F.max_pool2d(third, (1, 3), (1, self.stride), (0, 1)),
             self.plain(x),
         )
-        return self.normalisation(torch.cat(branches, 1))
+        y: Tensor = self.normalisation(torch.cat(branches, 1))
+        return y
 
 
 class Block(nn.Module):

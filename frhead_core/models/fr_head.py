@@ -71,7 +71,8 @@ def outcomes(probabilities: Tensor, labels: Tensor, threshold: float) -> Outcome
 
 def direction(x: Tensor) -> Tensor:
     """Rows of ``x`` divided by their length; a zero row stays zero."""
-    return x / (x.norm(dim=-1, keepdim=True) + _SMALL)
+    length: Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return x / (length + _SMALL)
 
 
 class PrototypeContrast(nn.Module):
@@ -201,7 +202,8 @@ class Branch(nn.Module):
     def forward(self, x: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
         """Loss of the level's features (N, C, positions)."""
         x = F.relu(self.normalisation(self.squeeze(x)))  # (N, q, positions)
-        return self.contrast(self.projection(x.flatten(1)), logits, labels)
+        loss: Tensor = self.contrast(self.projection(x.flatten(1)), logits, labels)
+        return loss
 
 
 class HeadLoss(NamedTuple):

@@ -96,14 +96,12 @@ class ModelArtifact:
             return []
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
-    def training_samples(self) -> frozenset[str]:
-        """Names of the samples that the model was trained on."""
+    def training_samples(self) -> frozenset[str] | None:
+        """Names of the samples that the model was trained on; None if that is not known."""
         path = self.directory / "training_samples.txt"
-        return (
-            frozenset(path.read_text(encoding="utf-8").splitlines())
-            if path.exists()
-            else (frozenset())
-        )
+        if not path.exists():
+            return None
+        return frozenset(path.read_text(encoding="utf-8").splitlines())
 
     def _path(self, which: str) -> Path:
         return self.directory / f"{which}.safetensors"
@@ -128,7 +126,7 @@ def write_artifact(
     weights: Mapping[str, bytes],
     metadata: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]],
-    training_samples: Sequence[str],
+    training_samples: Sequence[str] | None,
 ) -> None:
     """Write a model artifact; ``metadata.json`` comes last, so that what opens is complete.
 
@@ -139,7 +137,7 @@ def write_artifact(
         weights: Contents of the safetensors files by name (``last``, ``best_on_test``).
         metadata: Provenance and metrics.
         history: One row per epoch.
-        training_samples: Names of the samples trained on.
+        training_samples: Names of the samples trained on, None if that is not known.
 
     Raises:
         InputError: If a file cannot be written.
@@ -148,7 +146,8 @@ def write_artifact(
     files = {f"{name}.safetensors": content for name, content in weights.items()}
     files["recipe.yaml"] = recipe_to_yaml(recipe).encode()
     files["history.jsonl"] = "".join(json.dumps(row) + "\n" for row in history).encode()
-    files["training_samples.txt"] = "".join(f"{name}\n" for name in training_samples).encode()
+    if training_samples is not None:
+        files["training_samples.txt"] = "".join(f"{name}\n" for name in training_samples).encode()
     files["README.md"] = model_card(recipe, full).encode()
     files["metadata.json"] = (json.dumps(full, indent=2, sort_keys=True) + "\n").encode()
     for name, content in files.items():

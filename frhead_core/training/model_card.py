@@ -47,12 +47,15 @@ def model_card(recipe: Recipe, metadata: Mapping[str, Any]) -> str:
         "test set: it is comparable with published figures, which are chosen so too, and no "
         "estimate of accuracy on new data.",
         "",
-        f"Trained with seed {metadata['seed']} in {metadata['precision']} on "
-        f"{metadata['trained_on']}. The settings are in `recipe.yaml`, the epochs in "
-        "`history.jsonl`.",
-        "",
-        f"- code version: `{metadata['code_version']}`",
-        f"- data fingerprint: `{metadata['data_fingerprint']}`",
+        f"Trained on {metadata['trained_on']}, in {metadata['precision']}. The settings are in "
+        "`recipe.yaml`, the epochs, where they are known, in `history.jsonl`.",
         "",
     ]
+    facts = ("origin", "seed", "code_version", "data_fingerprint")
+    lines += [
+        f"- {name.replace('_', ' ')}: `{metadata[name]}`"
+        for name in facts
+        if metadata.get(name) is not None
+    ]
+    lines.append("")
     return "\n".join(lines)
