@@ -1,9 +1,9 @@
-"""The datasets that can be read, and the steps that turn their raw files into a sequence store."""
+"""The steps that turn the raw files of a dataset into a sequence store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,41 +11,31 @@ import numpy as np
 import pandas as pd
 
 from frhead_core.config import Preparation, Split
-from frhead_core.data import nw_ucla
-from frhead_core.data.packed import PackedSequences, PackedWriter, StoreMetadata
-from frhead_core.data.raw_files import RawFiles, fingerprint_files, open_raw_files
-from frhead_core.data.recordings import Quarantined, RecordingSource
+from frhead_core.data.packed import PackedSequences, StoreMetadata
+from frhead_core.data.packed_writer import PackedWriter
+from frhead_core.data.raw_files import fingerprint_files, open_raw_files
+from frhead_core.data.recordings import Quarantined
+from frhead_core.data.registry import DATASETS, find_dataset
 from frhead_core.data.step_report import StepReport
 from frhead_core.data.store import PART_PREFIX, SequenceStore
 from frhead_core.errors import InputError, QuarantineLimitError
 from frhead_core.progress import Reporter
 from frhead_core.skeletons import skeleton
 
+__all__ = [
+    "DATASETS",
+    "DenoisedSequences",
+    "RawBodies",
+    "assign_parts",
+    "denoise_skeletons",
+    "extract_raw_skeletons",
+    "find_dataset",
+    "fingerprint",
+    "transform_sequences",
+]
+
 SILENT = Reporter()
 Packed = TypeVar("Packed", bound=PackedSequences)
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """What preparation needs to know of a dataset.
-
-    Attributes:
-        skeleton: Its joint layout.
-        classes: Names of the classes by index.
-        dtype: In which its coordinates are stored.
-        suffix: How its raw files end.
-        source: Makes the recordings from the raw files, their place, and the settings.
-        centre: Moves a sequence, (M, T, V, C), to the origin.
-        passes_denoising: Why nothing is filtered.
-    """
-
-    skeleton: str
-    classes: tuple[str, ...]
-    dtype: str
-    suffix: str
-    source: Callable[[RawFiles, Path, Preparation], RecordingSource]
-    centre: Callable[[np.ndarray], np.ndarray]
-    passes_denoising: str
 
 
 class RawBodies(PackedSequences):
@@ -58,50 +48,6 @@ class DenoisedSequences(PackedSequences):
     """The actors of each recording."""
 
     kind = "denoised sequences"
-
-
-def _nw_ucla_source(files: RawFiles, raw: Path, preparation: Preparation) -> RecordingSource:
-    return nw_ucla.NWUCLASource(files, raw, official_list=preparation.official_list)
-
-
-def _centre_on_first_spine(bodies: np.ndarray) -> np.ndarray:
-    centred: np.ndarray = bodies - bodies[0, 0, skeleton("nw-ucla").center]
-    return centred
-
-
-DATASETS = {
-    "nw-ucla": Dataset(
-        skeleton="nw-ucla",
-        classes=nw_ucla.CLASSES,
-        dtype="float64",  # as in the files; also what the reference computes in
-        suffix=nw_ucla.SUFFIX,
-        source=_nw_ucla_source,
-        centre=_centre_on_first_spine,
-        passes_denoising=(
-            "Passed through unchanged: every NW-UCLA recording holds exactly one tracked body."
-        ),
-    )
-}
-_WITHOUT_READER = ("ntu60", "ntu120")
-
-
-def find_dataset(name: str) -> Dataset:
-    """The dataset of that name.
-
-    Raises:
-        InputError: If it is unknown or cannot be read by this version.
-    """
-    if name in DATASETS:
-        return DATASETS[name]
-    known = " or ".join(sorted(DATASETS))
-    if name in _WITHOUT_READER:
-        raise InputError(
-            "this version cannot read the raw files of this dataset yet",
-            field="dataset",
-            found=name,
-            expected=known,
-        )
-    raise InputError("unknown dataset", field="dataset", found=name, expected=known)
 
 
 def fingerprint(dataset: str, raw: Path) -> str:
@@ -146,15 +92,14 @@ def extract_raw_skeletons(
     ):
         source = facts.source(files, raw, preparation)
         limit = preparation.max_quarantined_share * len(source)
-        reporter.begin("reading recordings", len(source), "recordings")
-        for item in source:
-            if isinstance(item, Quarantined):
-                writer.quarantined.append(item)
-                _stop_above(limit, writer.quarantined, len(source), raw)
-            else:
-                writer.add(item.recording, item.bodies)
-            reporter.advance()
-        reporter.end()
+        with _task(reporter, "reading recordings", len(source), "recordings"):
+            for item in source:
+                if isinstance(item, Quarantined):
+                    writer.quarantined.append(item)
+                    _stop_above(limit, writer.quarantined, len(source), raw)
+                else:
+                    writer.add(item.recording, item.bodies)
+                reporter.advance()
         _refuse_nothing(writer, raw)
         writer.report = StepReport(
             step="Extracted raw skeletons",
@@ -299,11 +244,19 @@ def _copy(
     task: str,
     reporter: Reporter,
 ) -> None:
-    reporter.begin(task, len(sequences), "sequences")
-    for row in range(len(sequences)):
-        writer.add(sequences.recording(row), change(sequences.sequence(row)))
-        reporter.advance()
-    reporter.end()
+    with _task(reporter, task, len(sequences), "sequences"):
+        for row in range(len(sequences)):
+            writer.add(sequences.recording(row), change(sequences.sequence(row)))
+            reporter.advance()
+
+
+@contextmanager
+def _task(reporter: Reporter, title: str, total: int, unit: str) -> Iterator[None]:
+    reporter.begin(title, total, unit)
+    try:
+        yield
+    finally:
+        reporter.end()
 
 
 def _refuse_nothing(writer: PackedWriter, raw: Path) -> None:

@@ -109,7 +109,15 @@ class SampleBatches:
         ]
         if self._workers == 0:
             return map(self._prepare.__getitem__, batches)
-        return iter(DataLoader(self._prepare, None, sampler=batches, num_workers=self._workers))
+        # A generator of its own, or the loader would draw from the global one that the model uses.
+        loader = DataLoader(
+            self._prepare,
+            batch_size=None,
+            sampler=batches,
+            num_workers=self._workers,
+            generator=torch.Generator(),
+        )
+        return iter(loader)
 
 
 class _Preparation(Dataset[Batch]):

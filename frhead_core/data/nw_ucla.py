@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import reprlib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -158,11 +159,13 @@ def _parse(content: bytes) -> dict[str, Any]:
 
 def _check_identity(content: dict[str, Any], who: Recording) -> None:
     if content.get("file_name", who.name) != who.name:
-        raise ValueError(f'file_name "{content["file_name"]}" contradicts the name of the file')
+        raise ValueError(
+            f"file_name {reprlib.repr(content['file_name'])} contradicts the name of the file"
+        )
     if content["label"] != who.label + 1:
         raise ValueError(
-            f"label {content['label']} contradicts the name, whose action {who.action} "
-            f"has label {who.label + 1}"
+            f"label {reprlib.repr(content['label'])} contradicts the name, "
+            f"whose action {who.action} has label {who.label + 1}"
         )
 
 
@@ -189,10 +192,11 @@ def _what_is_wrong(skeletons: Any) -> str:
             return f"frame {frame} has {count} joints, expected {JOINTS}"
         for joint, position in enumerate(joints):
             if not isinstance(position, list) or len(position) != 3:
-                return f"frame {frame}, joint {joint}: {position!r} is not x, y, z"
+                return f"frame {frame}, joint {joint}: {reprlib.repr(position)} is not x, y, z"
             for axis, value in zip("xyz", position, strict=True):
                 if not _is_finite_number(value):
-                    return f"frame {frame}, joint {joint}, {axis}: {value!r} is not a finite number"
+                    found = reprlib.repr(value)
+                    return f"frame {frame}, joint {joint}, {axis}: {found} is not a finite number"
     return "coordinates cannot be read"
 
 

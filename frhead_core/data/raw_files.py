@@ -84,9 +84,13 @@ class _Directory:
             raise DamagedFileError(f"cannot be read ({error.strerror})") from error
 
     def digest(self, name: str) -> str:
-        with (self._root / name).open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        return f"{(self._root / name).stat().st_size}\0{content}"
+        path = self._root / name
+        try:
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            return f"{path.stat().st_size}\0{content}"
+        except OSError as error:
+            raise InputError(f"cannot be read ({error.strerror})", file=path) from error
 
 
 class _Archive:

@@ -38,7 +38,9 @@ class StepReport:
             lines += ["", note]
         if self.quarantined:
             lines += ["", "| left out | file | reason |", "| --- | --- | --- |"]
-            lines += [f"| {bad.name} | {bad.file} | {bad.reason} |" for bad in self.quarantined]
+            for bad in self.quarantined:
+                cells = (_cell(text) for text in (bad.name, bad.file, bad.reason))
+                lines.append(f"| {' | '.join(cells)} |")
         return "\n".join(lines) + "\n"
 
     def write(self, directory: Path) -> None:
@@ -61,3 +63,7 @@ class StepReport:
             return cls(**(data | {"notes": tuple(data["notes"]), "quarantined": quarantined}))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"is not the report of a step ({error})", file=path) from error
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

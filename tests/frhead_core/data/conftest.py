@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from frhead_core.data import nw_ucla
-from frhead_core.data.packed import PackedWriter, StoreMetadata
+from frhead_core.data.packed import StoreMetadata
+from frhead_core.data.packed_writer import PackedWriter
 from frhead_core.data.recordings import Recording
 
 WriteFile = Callable[..., Path]

@@ -217,6 +217,25 @@ def test_the_demo_dataset(synthetic_store, synthetic_zip):
     assert load_recipe("demo").skeleton == store.metadata.skeleton
 
 
+def test_a_report_keeps_its_table_whole():
+    bad = Quarantined("a|b", "a|b.json", "two\nlines")
+    report = StepReport("Step", "nw-ucla", {"recordings": 1200}, quarantined=(bad,))
+    assert report.markdown() == (
+        "# Step: nw-ucla\n\n| | |\n| --- | ---: |\n| recordings | 1,200 |\n\n"
+        "| left out | file | reason |\n| --- | --- | --- |\n"
+        "| a\\|b | a\\|b.json | two lines |\n"
+    )
+
+
+def test_progress_ends_also_when_the_step_fails(raw, write_recording, tmp_path):
+    write_recording("a07_s01_e00_v01")
+    recorder = Recorder()
+    with pytest.raises(QuarantineLimitError):
+        strict = Preparation(official_list=False)
+        extract_raw_skeletons("nw-ucla", raw, tmp_path / "o", strict, "mark", reporter=recorder)
+    assert recorder.told == [("reading recordings", 1, "recordings"), "end"]
+
+
 def test_a_spoilt_report_is_named(tmp_path):
     with pytest.raises(InputError, match=r"report\.json: is not the report of a step"):
         StepReport.read(tmp_path)

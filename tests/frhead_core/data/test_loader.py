@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from frhead_core.config import load_recipe
 from frhead_core.data.loader import SampleBatches
-from frhead_core.data.packed import PackedWriter, StoreMetadata
+from frhead_core.data.packed import StoreMetadata
+from frhead_core.data.packed_writer import PackedWriter
 from frhead_core.data.recordings import Recording
 from frhead_core.data.store import SequenceStore
 from frhead_core.errors import InputError
@@ -127,6 +128,13 @@ def test_workers_change_nothing(store, training):
         by_workers, worker_rows = joined(helped)
         np.testing.assert_array_equal(alone, by_workers)
         np.testing.assert_array_equal(rows, worker_rows)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_global_random_state_is_left_alone(store, workers):
+    before = torch.get_rng_state()
+    list(batches(store, workers=workers).epoch())
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_what_goes_to_a_worker_is_small(store):

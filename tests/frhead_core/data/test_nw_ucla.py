@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import reprlib
 from collections import Counter
 
 import numpy as np
@@ -83,7 +84,7 @@ def test_a_coordinate_that_is_no_finite_number(raw, write_recording, value):
     coordinates = np.zeros((4, 20, 3)).tolist()
     coordinates[2][7][1] = value
     write_recording(GOOD, skeletons=coordinates)
-    assert reason(raw) == f"frame 2, joint 7, y: {value!r} is not a finite number"
+    assert reason(raw) == f"frame 2, joint 7, y: {reprlib.repr(value)} is not a finite number"
 
 
 def test_a_joint_without_depth(raw, write_recording):
@@ -112,13 +113,13 @@ def test_an_unknown_action_number(raw, write_recording):
 @pytest.mark.parametrize("label", [2, 0, None, "1"])
 def test_a_label_that_contradicts_the_name(raw, write_recording, label):
     write_recording(GOOD, label=label)
-    expected = f"label {label} contradicts the name, whose action 1 has label 1"
+    expected = f"label {label!r} contradicts the name, whose action 1 has label 1"
     assert reason(raw) == expected
 
 
 def test_a_file_name_that_contradicts_the_name(raw, write_recording):
     write_recording(GOOD, file_name="a02_s01_e00_v01")
-    assert reason(raw) == 'file_name "a02_s01_e00_v01" contradicts the name of the file'
+    assert reason(raw) == "file_name 'a02_s01_e00_v01' contradicts the name of the file"
 
 
 def test_a_strange_name(raw, write_recording):

@@ -3,11 +3,13 @@ from __future__ import annotations
 import json
 import pickle
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from frhead_core.data.packed import FORMAT_VERSION, PackedWriter, StoreMetadata
+from frhead_core.data.packed import FORMAT_VERSION, StoreMetadata
+from frhead_core.data.packed_writer import PackedWriter
 from frhead_core.data.recordings import Quarantined, Recording
 from frhead_core.data.store import SequenceStore
 from frhead_core.errors import InputError
@@ -103,6 +105,23 @@ def test_a_failure_leaves_nothing(tmp_path, write_store):
         raise KeyError
     assert entries(tmp_path) == ["store"]
     assert len(SequenceStore.open(tmp_path / "store")) == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path):
+    with (
+        pytest.raises(InputError) as caught,
+        PackedWriter(tmp_path / "store", metadata(), joints=25) as writer,
+    ):
+        writer._file.close()
+        writer._file = Path("/dev/full").open("wb")  # noqa: SIM115
+        for number in range(10):
+            writer.add(recording(number), np.zeros((1, 100, 25, 3)))
+    assert str(caught.value) == (
+        f"{tmp_path}/store: cannot be written (No space left on device). Make room or name "
+        "another output, and run the same command again"
+    )
+    assert entries(tmp_path) == []
 
 
 def test_a_sequence_of_another_shape_is_refused(tmp_path):

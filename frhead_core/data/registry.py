@@ -1,0 +1,83 @@
+"""The datasets that can be read, and what preparation needs to know of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from frhead_core.config import Preparation
+from frhead_core.data import nw_ucla
+from frhead_core.data.raw_files import RawFiles
+from frhead_core.data.recordings import RecordingSource
+from frhead_core.errors import InputError
+from frhead_core.skeletons import skeleton
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What preparation needs to know of a dataset.
+
+    Attributes:
+        skeleton: Its joint layout.
+        classes: Names of the classes by index.
+        dtype: In which its coordinates are stored.
+        suffix: How its raw files end.
+        source: Makes the recordings from the raw files, their place, and the settings.
+        centre: Moves a sequence, (M, T, V, C), to the origin.
+        passes_denoising: Why nothing is filtered.
+    """
+
+    skeleton: str
+    classes: tuple[str, ...]
+    dtype: str
+    suffix: str
+    source: Callable[[RawFiles, Path, Preparation], RecordingSource]
+    centre: Callable[[np.ndarray], np.ndarray]
+    passes_denoising: str
+
+
+def _nw_ucla_source(files: RawFiles, raw: Path, preparation: Preparation) -> RecordingSource:
+    return nw_ucla.NWUCLASource(files, raw, official_list=preparation.official_list)
+
+
+def _centre_on_first_spine(bodies: np.ndarray) -> np.ndarray:
+    centred: np.ndarray = bodies - bodies[0, 0, skeleton("nw-ucla").center]
+    return centred
+
+
+DATASETS = {
+    "nw-ucla": Dataset(
+        skeleton="nw-ucla",
+        classes=nw_ucla.CLASSES,
+        dtype="float64",  # as in the files; also what the reference computes in
+        suffix=nw_ucla.SUFFIX,
+        source=_nw_ucla_source,
+        centre=_centre_on_first_spine,
+        passes_denoising=(
+            "Passed through unchanged: every NW-UCLA recording holds exactly one tracked body."
+        ),
+    )
+}
+_WITHOUT_READER = ("ntu60", "ntu120")
+
+
+def find_dataset(name: str) -> Dataset:
+    """The dataset of that name.
+
+    Raises:
+        InputError: If it is unknown or cannot be read by this version.
+    """
+    if name in DATASETS:
+        return DATASETS[name]
+    known = " or ".join(sorted(DATASETS))
+    if name in _WITHOUT_READER:
+        raise InputError(
+            "this version cannot read the raw files of this dataset yet",
+            field="dataset",
+            found=name,
+            expected=known,
+        )
+    raise InputError("unknown dataset", field="dataset", found=name, expected=known)
