@@ -68,7 +68,7 @@ def curves(histories: Mapping[Modality, Sequence[Mapping[str, Any]]], key: str, 
 def _dress(axes: Any, title: str) -> None:
     axes.set_xlabel("epoch", color=_COLOURS["text"])
     axes.set_ylabel(title, color=_COLOURS["text"])
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.tick_params(colors=_COLOURS["text"], labelcolor=_COLOURS["text"])
     axes.grid(True, color=_COLOURS["line"], linewidth=0.6)
     axes.set_facecolor("none")
@@ -84,7 +84,7 @@ def _svg(figure: Figure, label: str) -> str:
     text = text[text.index("<svg") :]
     # Inside HTML the name spaces are understood, and numbered ids would occur twice on the page.
     text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text)
-    text = re.sub(r' id="[a-zA-Z0-9]+_\d+"', "", text)
+    text = re.sub(r' id="[a-zA-Z0-9.]+_\d+"', "", text)
     text = re.sub(r"xlink:href", "href", text)
     text = re.sub(r' (width|height)="[\d.]+pt"', "", text, count=2)
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

@@ -14,7 +14,7 @@ from frhead_core.evaluation.scores import Scores
 from frhead_core.evaluation.tables import difference_text, published_accuracy, which_text
 
 if TYPE_CHECKING:
-    from frhead_core.evaluation.report import ModalityResult, RunReport
+    from frhead_core.evaluation.report import RunReport
 
 _CELLS_AS_TABLE = 20
 _PAIR_SAMPLES = 12
@@ -174,14 +174,13 @@ def _some(names: Sequence[str]) -> str:
 
 def per_class_rows(report: RunReport, subject: Scores) -> dict[str, Any]:
     """Accuracy of every class by modality, and of the subject; None where a class never occurs."""
-    columns = {
-        name: _scores_of(report.modalities[name])
+    columns: dict[str, Scores | None] = {"ensemble": subject} if report.ensemble else {}
+    columns |= {
+        name: report.modalities[name].scores_last or report.modalities[name].scores_best
         for name in MODALITIES
         if name in report.modalities
     }
     matrices = {name: _matrix(scores) for name, scores in columns.items() if scores is not None}
-    if report.ensemble:
-        matrices["ensemble"] = _matrix(subject)  # type: ignore[index]
     accuracies = {name: metrics.per_class_accuracy(matrix) for name, matrix in matrices.items()}
     totals = _matrix(subject).sum(axis=1)
     rows = [
@@ -196,10 +195,6 @@ def per_class_rows(report: RunReport, subject: Scores) -> dict[str, Any]:
         for place, class_name in enumerate(subject.class_names)
     ]
     return {"columns": list(accuracies), "rows": rows}
-
-
-def _scores_of(result: ModalityResult) -> Scores | None:
-    return result.scores_last or result.scores_best
 
 
 def _matrix(scores: Scores) -> np.ndarray:
