@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from frhead_core.evaluation.scores import read_scores
+
+
+def test_scores_metrics_and_confusion_matrix_agree(trained, tiny) -> None:
+    made = trained["bone"]
+    folder = Path(made.scores.path)
+
+    assert sorted(file.name for file in folder.iterdir()) == ["best_on_test.npz", "last.npz"]
+    scores = read_scores(folder / "last.npz", recipe=tiny, modality="bone")
+    right = int((scores.logits.argmax(1) == scores.labels).sum())
+    assert made.metrics.metadata["last_top1"] == pytest.approx(100 * right / 20)
+    matrix = made.confusion.metadata["confusionMatrix"]
+    counts = [row["row"] for row in matrix["rows"]]
+    assert sum(counts[place][place] for place in range(10)) == right
+    assert [row["displayName"] for row in matrix["annotationSpecs"]] == list(scores.class_names)
+    assert made.scores.metadata["modality"] == "bone"
+    assert Path(made.confusion.path).exists()
+    assert Path(made.metrics.path).exists()

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from kfp import dsl
+
+from components import runtime
+from components.train_modality.component import train_modality
+from frhead_core.config import recipe_to_json
+from frhead_core.training.artifact import ModelArtifact
+
+
+def test_the_model_and_its_metrics(trained) -> None:
+    made = trained["joint"]
+    model = ModelArtifact.open(Path(made.model.path))
+
+    assert (model.modality, model.metadata["code_version"]) == ("joint", "c")
+    assert made.model.metadata["modality"] == "joint"
+    assert made.model_metrics.metadata["last_samples"] == 20
+    # Without a file at its path the step would never be found in the local cache.
+    assert json.loads(Path(made.model_metrics.path).read_text()) == made.model_metrics.metadata
+
+
+def test_other_threads_and_checkpoint_places_are_not_parameters() -> None:
+    assert set(train_modality.component_spec.inputs) == {
+        "sequences",
+        "modality",
+        "recipe",
+        "code_version",
+    }
+
+
+def test_an_unknown_modality_ends_the_step_with_2(
+    prepared,
+    tiny,
+    make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(runtime.CHECKPOINT_ROOT, str(tmp_path))
+    with pytest.raises(SystemExit) as caught:
+        train_modality.python_func(
+            sequences=prepared.sequences,
+            modality="elbow",
+            recipe=recipe_to_json(tiny.for_training("joint")),
+            code_version="c",
+            model=make(dsl.Model, "model"),
+            metrics=make(dsl.Metrics, "metrics"),
+        )
+
+    assert caught.value.code == 2
+    assert "elbow" in capsys.readouterr().out
