@@ -23,8 +23,8 @@ from frhead_core.evaluation import charts, metrics, report_tables, skeleton_play
 from frhead_core.evaluation.ensemble import EnsembleResult
 from frhead_core.evaluation.scores import Scores
 from frhead_core.evaluation.tables import (
-    WEIGHTS_TEXT,
     modality_text,
+    weights_text,
     which_text,
 )
 from frhead_core.files import write_atomically
@@ -105,7 +105,9 @@ def _context(report: RunReport) -> dict[str, Any]:
         "rows": rows,
         "best_text": report_tables.best_text(rows),
         "headline": report_tables.headline(rows),
-        "weights_text": WEIGHTS_TEXT[report.ensemble.origin] if report.ensemble else None,
+        "weights_text": (
+            weights_text(report.ensemble.origin, report.recipe) if report.ensemble else None
+        ),
         "curves": _curves(report),
         "subject": _subject_context(report),
         "preparation": report.preparation,
@@ -163,7 +165,7 @@ def _subject_context(report: RunReport) -> dict[str, Any] | None:
         "classes": scores.class_names,
         "matrix": report_tables.matrix_context(matrix, scores.class_names),
         "pairs": report_tables.pair_rows(scores, predictions, matrix, _PAIRS),
-        "per_class": report_tables.per_class_rows(report, scores),
+        "per_class": report_tables.per_class_rows(report, name, scores),
         "errors": errors,
         "players": _players(report, errors),
     }

@@ -172,13 +172,13 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_PAIR_SAMPLES]) + (f" and {more} more" if more > 0 else "")
 
 
-def per_class_rows(report: RunReport, subject: Scores) -> dict[str, Any]:
-    """Accuracy of every class by modality, and of the subject; None where a class never occurs."""
-    columns: dict[str, Scores | None] = {"ensemble": subject} if report.ensemble else {}
+def per_class_rows(report: RunReport, name: str, subject: Scores) -> dict[str, Any]:
+    """Accuracy of every class, of the subject and by modality; None where a class never occurs."""
+    columns: dict[str, Scores | None] = {name: subject}
     columns |= {
-        name: report.modalities[name].scores_last or report.modalities[name].scores_best
-        for name in MODALITIES
-        if name in report.modalities
+        modality: report.modalities[modality].scores_last or report.modalities[modality].scores_best
+        for modality in MODALITIES
+        if modality in report.modalities and modality != name
     }
     matrices = {name: _matrix(scores) for name, scores in columns.items() if scores is not None}
     accuracies = {name: metrics.per_class_accuracy(matrix) for name, matrix in matrices.items()}

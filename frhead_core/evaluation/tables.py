@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from frhead_core.config import MODALITIES, Modality, Recipe
-from frhead_core.evaluation.ensemble import EnsembleResult
+from frhead_core.evaluation.ensemble import EnsembleResult, WeightsOrigin
 from frhead_core.evaluation.metrics import summarise
 from frhead_core.evaluation.scores import Scores
 
@@ -15,13 +15,6 @@ WHICH_TEXT = {
     "best_on_validation": "best epoch on validation",
 }
 """What the epochs that are kept are called in front of people."""
-
-WEIGHTS_TEXT = {
-    "benchmark": "the benchmark's, as the authors published them (presumably chosen on test)",
-    "given": "as given",
-    "searched": "searched on held-out samples",
-}
-"""Where the weights of an ensemble come from, in front of people."""
 
 _HEADER = ("modality", "weight", "top-1", "right", "top-5", "published", "difference", "epoch")
 
@@ -34,6 +27,19 @@ def modality_text(modality: str) -> str:
 def which_text(which: str | None) -> str:
     """What an epoch that was kept is called in front of people."""
     return WHICH_TEXT.get(which, which) if which else "not stated"
+
+
+def weights_text(origin: WeightsOrigin, recipe: Recipe) -> str:
+    """Where the weights of an ensemble come from, in front of people."""
+    if origin == "searched":
+        return "searched on held-out samples"
+    if origin == "given":
+        return "as given"
+    if recipe.ensemble is None:
+        return "equal, because the recipe has none"
+    if recipe.published is None:
+        return "the recipe's"
+    return "the benchmark's, as the authors published them (presumably chosen on test)"
 
 
 def accuracy_table(
@@ -62,7 +68,7 @@ def accuracy_table(
         rows += [_row("ensemble", each, recipe, "") for each in combined if each is not None]
     lines = _aligned([_HEADER, *rows])
     if ensemble:
-        lines.append(f"ensemble weights: {WEIGHTS_TEXT[ensemble.origin]}")
+        lines.append(f"ensemble weights: {weights_text(ensemble.origin, recipe)}")
     return f"{recipe.title}: top-1 and top-5 accuracy in percent\n" + "\n".join(lines)
 
 

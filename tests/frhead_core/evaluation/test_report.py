@@ -176,6 +176,20 @@ def test_the_matrix_counts_the_ensemble(full, tmp_path):
     assert table.tbody.td["title"].startswith("pick up with one hand → pick up with one hand: ")
 
 
+def test_every_class_has_the_accuracy_of_each_model(full, tmp_path):
+    table = section(page_of(full, tmp_path), "classes").table
+    header = [cell.get_text(strip=True) for cell in table.thead.find_all("th")]
+    assert header == [
+        *("Class", "Samples", "ensemble", "joint", "bone", "joint motion", "bone motion"),
+    ]
+    cells = [cell.get_text(strip=True) for cell in table.tbody.find_all("tr")[3].find_all("td")]
+    assert cells[0] == "4"
+    models = [full.ensemble.last, *(full.modalities[name].scores_last for name in MODALITIES)]
+    for cell, scores in zip(cells[1:], models, strict=True):
+        right = scores.logits.argmax(axis=1)[scores.labels == 3] == 3
+        assert cell == f"{100 * right.mean():.1f}"
+
+
 def test_many_classes_become_an_image_with_titles(make_scores, tmp_path):
     report = RunReport(
         load_recipe("ntu60-xsub"),

@@ -4,7 +4,7 @@ import dataclasses
 
 from frhead_core.config import load_recipe
 from frhead_core.evaluation.ensemble import EnsembleResult, combine, recipe_weights
-from frhead_core.evaluation.tables import accuracy_table, difference_text
+from frhead_core.evaluation.tables import accuracy_table, difference_text, weights_text
 
 
 def table_lines(text: str) -> dict[str, str]:
@@ -54,3 +54,12 @@ def test_an_ensemble_of_fewer_modalities_has_no_published_figure(four_scores, re
 def test_no_negative_zero():
     assert difference_text(94.39655, 94.40) == "+0.00"
     assert difference_text(90.0, 94.40) == "-4.40"
+
+
+def test_only_published_weights_are_called_the_authors(recipe):
+    demo = load_recipe("demo")
+    assert "authors" in weights_text("benchmark", recipe)
+    assert weights_text("benchmark", demo) == "the recipe's"
+    without = dataclasses.replace(recipe, ensemble=None)
+    assert weights_text("benchmark", without) == "equal, because the recipe has none"
+    assert weights_text("given", recipe) == "as given"
