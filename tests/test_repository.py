@@ -186,6 +186,27 @@ def test_readme_opens_with_the_picture_and_the_two_commands():
     assert picture and (ROOT / picture.group(1)).is_file()
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in config.benchmark_names() if config.load_recipe(name).published]
+)
+def test_readme_states_the_published_accuracies_of_the_recipe(name):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    published = config.load_recipe(name).published
+    row = re.search(rf"^\| `{name}` \|.*$", readme, re.MULTILINE)
+    assert published and row
+    stated = [float(cell) for cell in row.group().split("|")[3:-1]]
+    assert stated == [getattr(published, modality) for modality in (*config.MODALITIES, "ensemble")]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/data.md", "docs/architecture.md", "Makefile"])
+def test_documentation_names_commands_that_exist(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    commands = set(re.findall(r"\bfrhead ([a-z][a-z-]+)", text))
+    modules = {path.stem.replace("_", "-") for path in (ROOT / "pipeline/commands").glob("*.py")}
+    assert commands
+    assert commands <= modules
+
+
 def test_the_picture_is_what_its_script_draws(monkeypatch):
     script = ROOT / "docs/images/dag.py"
     specification = importlib.util.spec_from_file_location("dag", script)
