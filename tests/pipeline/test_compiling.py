@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from frhead_core.config import MODALITIES, load_recipe
+from frhead_core.errors import FRHeadError
+from pipeline.arguments import pipeline_arguments
+from pipeline.compiling import compile_pipeline
+from pipeline.dag import TrainerNode
+
+NODE = TrainerNode(2, "nvidia.com/gpu", (("pool", "training"),), "/checkpoints")
+
+
+def compiled(folder: Path, parallel: int = 1, node: TrainerNode = TrainerNode()) -> list[dict]:
+    folder.mkdir(exist_ok=True)
+    arguments = pipeline_arguments(load_recipe("nw-ucla"), MODALITIES)
+    compile_pipeline(arguments, parallel, node, folder / "pipeline.yaml")
+    return list(yaml.safe_load_all((folder / "pipeline.yaml").read_text()))
+
+
+def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
+    compiled(tmp_path / "a", node=NODE)
+    compiled(tmp_path / "b", node=NODE)
+
+    one, other = (tmp_path / name / "pipeline.yaml" for name in "ab")
+    assert one.read_bytes() == other.read_bytes()
+    assert sorted(file.name for file in one.parent.iterdir()) == ["pipeline.yaml"]
+
+
+def test_the_graph_is_that_of_the_design(tmp_path: Path) -> None:
+    spec, *_ = compiled(tmp_path)
+    tasks = spec["root"]["dag"]["tasks"]
+    loop = spec["components"]["comp-for-loop-1"]["dag"]["tasks"]
+
+    after = {name: set(task.get("dependentTasks", ())) for name, task in tasks.items()}
+    assert after == {
+        "fingerprint-data": set(),
+        "extract-raw-skeletons": {"fingerprint-data"},
+        "denoise-skeletons": {"extract-raw-skeletons"},
+        "transform-sequences": {"denoise-skeletons"},
+        "for-loop-1": {"transform-sequences"},
+        "ensemble-modalities": {
+            "extract-raw-skeletons",
+            "denoise-skeletons",
+            "transform-sequences",
+            "for-loop-1",
+        },
+    }
+    assert loop["evaluate-modality"]["dependentTasks"] == ["train-modality"]
+    assert tasks["for-loop-1"]["iteratorPolicy"]["parallelismLimit"] == 1
+
+
+def test_only_the_fingerprint_is_never_cached(tmp_path: Path) -> None:
+    spec, *_ = compiled(tmp_path)
+    dags = [spec["root"]["dag"], spec["components"]["comp-for-loop-1"]["dag"]]
+    tasks = {name: task for dag in dags for name, task in dag["tasks"].items()}
+
+    uncached = {
+        name
+        for name, task in tasks.items()
+        if "for-loop" not in name and not task["cachingOptions"].get("enableCache")
+    }
+    assert uncached == {"fingerprint-data"}
+    for name, task in tasks.items():
+        has_version = "code_version" in task["inputs"].get("parameters", {})
+        assert has_version == (name not in {"fingerprint-data", "for-loop-1"})
+
+
+def test_nothing_of_the_machine_is_in_the_file(tmp_path: Path) -> None:
+    compiled(tmp_path)
+    text = (tmp_path / "pipeline.yaml").read_text()
+
+    assert str(Path.home()) not in text
+    assert str(Path(__file__).parents[2]) not in text
+    assert "pip install" not in text
+
+
+def test_training_asks_for_its_node(tmp_path: Path) -> None:
+    spec, platform = compiled(tmp_path, parallel=4, node=NODE)
+    executors = spec["deploymentSpec"]["executors"]
+    container = executors["exec-train-modality"]["container"]
+
+    assert container["resources"]["accelerator"]["resourceType"] == "nvidia.com/gpu"
+    assert container["resources"]["accelerator"]["resourceCount"] == "2"
+    assert container["env"] == [{"name": "FRHEAD_CHECKPOINT_ROOT", "value": "/checkpoints"}]
+    assert "resources" not in executors["exec-evaluate-modality"]["container"]
+    assert spec["root"]["dag"]["tasks"]["for-loop-1"]["iteratorPolicy"]["parallelismLimit"] == 4
+    kubernetes = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert kubernetes == {
+        "exec-train-modality": {
+            "emptyDirMounts": [
+                {"medium": "Memory", "mountPath": "/dev/shm", "volumeName": "dshm"}
+            ],
+            "nodeSelector": {"labels": {"pool": "training"}},
+        }
+    }
+
+
+def test_a_place_that_is_no_yaml_file_is_refused(tmp_path: Path) -> None:
+    arguments = pipeline_arguments(load_recipe("nw-ucla"), ["joint"])
+    with pytest.raises(FRHeadError, match=r"\.yaml"):
+        compile_pipeline(arguments, 1, TrainerNode(), tmp_path / "pipeline.json")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FRHeadError, match="cannot be written"):
+        compile_pipeline(arguments, 1, TrainerNode(), tmp_path / "file" / "pipeline.yaml")
