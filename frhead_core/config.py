@@ -351,7 +351,10 @@ def _parse_assignment(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
         raise RecipeError("not a setting", found=text, expected="key=value")
-    return key.strip(), yaml.safe_load(value)
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise RecipeError("the value is not valid YAML", field=key, found=value) from error
 
 
 def _set(data: dict[str, Any], key: str, value: Any) -> None:

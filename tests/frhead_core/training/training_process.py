@@ -1,0 +1,47 @@
+"""A training in a process of its own, which says after every batch how far it is.
+
+Arguments: store, output, checkpoint root, and whether to write a checkpoint after every batch.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from frhead_core.config import load_recipe, override
+from frhead_core.progress import Reporter
+from frhead_core.training.loop import TrainingJob, train
+
+SETTINGS = {
+    "model.base_channels": 8,
+    "model.dropout": 0.25,  # so that the random state matters
+    "training.batch_size": 8,
+    "training.epochs": 3,
+    "loader.repeat": 1,
+}
+
+
+class Lines(Reporter):
+    def advance(self, amount: int = 1, **figures: float) -> None:
+        print("batch", flush=True)
+
+    def message(self, text: str) -> None:
+        print(text, flush=True)
+
+
+if __name__ == "__main__":
+    store, output, root, often = sys.argv[1:]
+    train(
+        TrainingJob(
+            recipe=override(load_recipe("demo"), SETTINGS),
+            modality="joint",
+            store=Path(store),
+            output=Path(output),
+            checkpoint_root=Path(root),
+            code_version="test",
+            threads=1,
+            checkpoint_minutes=1e-9 if often == "often" else 60,
+            device="cpu",
+        ),
+        Lines(),
+    )
