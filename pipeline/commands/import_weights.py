@@ -28,7 +28,7 @@ def command(file: Path, backbone: str, benchmark: str, modality: str, output: Pa
     recipe = override(load_recipe(benchmark), {"model.backbone": backbone})
     chosen = check_modality(modality)
 
-    from frhead_core.models.reference_weights import import_weights
+    from frhead_core.training.import_weights import import_weights
 
     report = import_weights(file, backbone=backbone, recipe=recipe, modality=chosen, output=output)
     click.echo(report.text)
