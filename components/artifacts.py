@@ -36,6 +36,16 @@ def describe(artifact: Artifact, report: Artifact | None = None) -> None:
         shutil.copyfile(directory / "report.md", _file(report))
 
 
+def flat_figures(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """The numbers among nested metrics, named ``<outer>_<inner>``."""
+    return {
+        f"{outer}_{inner}": value
+        for outer, figures in metrics.items()
+        for inner, value in figures.items()
+        if isinstance(value, int | float)
+    }
+
+
 def log_metrics(artifact: Artifact, figures: Mapping[str, float]) -> None:
     """Record measurements in a metrics artifact.
 

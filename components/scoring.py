@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from components.artifacts import log_metrics
+from components.artifacts import flat_figures, log_metrics
 from frhead_core.evaluation.metrics import confusion_matrix, predicted_classes, summarise
 from frhead_core.evaluation.predict import evaluate_model
 from frhead_core.evaluation.scores import Scores
@@ -65,11 +65,9 @@ def score_model(
 
 def figures_of(scores: Mapping[str, Scores]) -> dict[str, float]:
     """Accuracies and losses of several score files, named ``<file>_<figure>``."""
-    return {
-        f"{name}_{figure}": value
-        for name, each in scores.items()
-        for figure, value in summarise(each.logits, each.labels).items()
-    }
+    return flat_figures(
+        {name: summarise(each.logits, each.labels) for name, each in scores.items()}
+    )
 
 
 def log_confusion(artifact: ConfusionArtifact, scores: Scores) -> None:

@@ -65,7 +65,7 @@ class LocalEngine:
     """
 
     def __init__(self, folder: RunFolder, environment: Mapping[str, str]) -> None:
-        self._folder = folder
+        self.folder = folder
         self._processes = StepProcesses(folder.path, environment)
         self._current = threading.local()
         self.outcomes: dict[str, StepOutcome] = {}
@@ -83,9 +83,9 @@ class LocalEngine:
     def run(self, pipeline: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
         """Run the pipeline; what became of it is in ``outcomes``, ``failure`` and ``stopped``."""
         with (
-            lifeline.held(self._folder.path),
+            lifeline.held(self.folder.path),
             tempfile.TemporaryDirectory(prefix="frhead-run-") as temporary,
-            _quiet(self._folder.path / "kfp.log"),
+            _quiet(self.folder.path / "kfp.log"),
             _replaced(subprocess_task_handler, "SubprocessTaskHandler", self._make_handler),
             _replaced(
                 task_executor, "execute_single_task", self._wrap(task_executor.execute_single_task)
@@ -94,11 +94,11 @@ class LocalEngine:
         ):
             local.init(
                 runner=local.SubprocessRunner(use_venv=False),
-                pipeline_root=str(self._folder.artifacts),
+                pipeline_root=str(self.folder.artifacts),
                 workspace_root=f"{temporary}/workspace",  # kfp deletes it
                 raise_on_error=False,
                 enable_caching=True,
-                cache_root=str(self._folder.cache),
+                cache_root=str(self.folder.cache),
             )
             pipeline(**arguments)
 
@@ -107,7 +107,7 @@ class LocalEngine:
             if self.stopped or self.failure is not None:
                 return {}, Status.FAILURE
             outcome = self.outcomes.setdefault(name := _step_name(task), StepOutcome(name))
-            directory = self._folder.step(name)
+            directory = self.folder.step(name)
             self._current.step, self._current.started = outcome, False
             begin = time.monotonic()
             try:
@@ -136,7 +136,7 @@ class LocalEngine:
         """Run the process of the step that this thread is executing."""
         outcome: StepOutcome = self._current.step
         self._current.started = True
-        directory = self._folder.step(outcome.name)
+        directory = self.folder.step(outcome.name)
         outcome.exit_code = self._processes.run(command, directory, variables)
         return Status.SUCCESS if outcome.exit_code == 0 else Status.FAILURE
 

@@ -16,7 +16,7 @@ from components.runtime import RUN_DIRECTORY, STEP_DIRECTORY
 from pipeline.code_version import package_root
 
 LOG_NAME = "log.txt"
-_SECONDS_TO_END = 10.0
+_SECONDS_TO_END = 30.0  # time to finish a batch and write a checkpoint
 
 
 class StepProcesses:

@@ -31,7 +31,7 @@ def train_modality(
     with step() as reporter:
         from pathlib import Path
 
-        from components.artifacts import describe, log_metrics
+        from components.artifacts import describe, flat_figures, log_metrics
         from components.runtime import accept_different_threads, checkpoint_root, threads
         from frhead_core.config import check_modality, recipe_from_json
         from frhead_core.training.loop import TrainingJob, train
@@ -48,11 +48,7 @@ def train_modality(
             device="auto",
         )
         trained = train(job, reporter=reporter)
-        figures = {
-            f"{which}_{name}": value
-            for which, values in trained.metrics.items()
-            for name, value in values.items()
-        }
+        figures = flat_figures(trained.metrics)
         describe(model)
         log_metrics(metrics, figures)
         reporter.metrics(figures)

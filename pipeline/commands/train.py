@@ -70,6 +70,6 @@ def command(
     )
     trained = train(job, reporter=terminal_reporter())
     for which, figures in trained.metrics.items():
-        values = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
-        click.echo(f"{which}: {values}")
+        accuracies = f"top-1 {figures['top1']:.2f} %, top-5 {figures['top5']:.2f} %"
+        click.echo(f"{which}: epoch {figures['epoch']}, {accuracies}")
     click.echo(f"model: {trained.directory}")

@@ -11,10 +11,11 @@ from pipeline.arguments import pipeline_arguments
 from pipeline.compiling import compile_pipeline
 from pipeline.dag import TrainerNode
 
+NO_NODE = TrainerNode()
 NODE = TrainerNode(2, "nvidia.com/gpu", (("pool", "training"),), "/checkpoints")
 
 
-def compiled(folder: Path, parallel: int = 1, node: TrainerNode = TrainerNode()) -> list[dict]:
+def compiled(folder: Path, parallel: int = 1, node: TrainerNode = NO_NODE) -> list[dict]:
     folder.mkdir(exist_ok=True)
     arguments = pipeline_arguments(load_recipe("nw-ucla"), MODALITIES)
     compile_pipeline(arguments, parallel, node, folder / "pipeline.yaml")
@@ -91,9 +92,7 @@ def test_training_asks_for_its_node(tmp_path: Path) -> None:
     kubernetes = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert kubernetes == {
         "exec-train-modality": {
-            "emptyDirMounts": [
-                {"medium": "Memory", "mountPath": "/dev/shm", "volumeName": "dshm"}
-            ],
+            "emptyDirMounts": [{"medium": "Memory", "mountPath": "/dev/shm", "volumeName": "dshm"}],
             "nodeSelector": {"labels": {"pool": "training"}},
         }
     }

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from frhead_core.config import benchmark_names
+from pipeline.cli import _COMMANDS, cli, exit_code_of
+
+
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_the_help_of_each_command_shows_an_example(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code_of([name, "--help"]) == 0
+
+    assert f"Example: frhead {name}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_help_and_the_list_of_commands_need_nothing_heavy() -> None:
+    program = (
+        "import sys; from pipeline.cli import exit_code_of; code = exit_code_of(['--help']);"
+        "sys.exit(code or sorted({'torch', 'kfp', 'pandas', 'numpy'} & set(sys.modules)) or 0)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    for name in _COMMANDS:
+        assert f"\n  {name} " in ran.stdout
+
+
+def test_every_command_module_is_listed() -> None:
+    folder = Path(sys.modules["pipeline.cli"].__file__).parent / "commands"
+    names = {path.stem.replace("_", "-") for path in folder.glob("[a-z]*.py")}
+
+    assert names == set(_COMMANDS)
+
+
+def test_the_benchmarks_are_listed_uncut(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code_of(["benchmarks"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    rows = {line.split()[0]: line for line in lines[1:]}
+    assert set(rows) == set(benchmark_names())
+    assert "Northwestern-UCLA, cross-view" in rows["nw-ucla"]
+    assert "96.77 %" in rows["nw-ucla"]
+    assert rows["nw-ucla"].rstrip().endswith("can be prepared")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "nw-ukla", "--raw", "x"], "nw-ukla"),
+        (["run", "nw-ucla", "--raw", "x", "--modalities", "elbow"], "elbow"),
+        (["run", "nw-ucla", "--raw", "x", "--set", "training.epoch=1"], "training.epochs"),
+        (["run", "nw-ucla", "--raw", "x", "--precision", "float8"], "float8"),
+        (["compile", "nw-ucla", "--output", "pipeline.json"], ".yaml"),
+        (["evaluate", "--model", "nowhere", "--data", "nowhere", "--output", "o"], "nowhere"),
+        (["ensemble", "--benchmark", "nw-ucla", "--scores", "joint=gone.npz"], "gone.npz"),
+        (["run", "nw-ucla"], "--raw"),
+        (["no-such-command"], "no-such-command"),
+    ],
+)
+def test_what_the_user_gets_wrong_is_said_and_ends_with_2(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert exit_code_of(arguments) == 2
+
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code", "text"),
+    [(KeyboardInterrupt(), 130, "the same command goes on"), (ValueError("odd"), 1, "Traceback")],
+)
+def test_other_ends_have_codes_of_their_own(
+    error: BaseException,
+    exit_code: int,
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "main", fail)
+
+    assert exit_code_of(["run"]) == exit_code
+    assert text in capsys.readouterr().err
+
+
+def test_the_steps_work_without_a_pipeline(
+    synthetic_zip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def frhead(*arguments: object) -> str:
+        assert exit_code_of([str(argument) for argument in arguments]) == 0
+        return capsys.readouterr().out
+
+    store = tmp_path / "prepared" / "sequences"
+    tiny = ["--epochs", 1, "--threads", 1, "--set", "model.base_channels=8"]
+    tiny += ["--set", "loader.window=16", "--set", "loader.repeat=1"]
+    frhead("prepare", "demo", "--raw", synthetic_zip, "--output", tmp_path / "prepared")
+    models, scores, files = [], [], []
+    for modality in ("joint", "bone"):
+        model, folder = tmp_path / f"model-{modality}", tmp_path / f"scores-{modality}"
+        place = ["--data", store, "--checkpoint-root", tmp_path / "checkpoints"]
+        frhead("train", "demo", "--modality", modality, "--output", model, *place, *tiny)
+        frhead("evaluate", "--model", model, "--data", store, "--output", folder)
+        models.append(f"{modality}={model}")
+        scores.append(f"{modality}={folder}")
+        files.append(f"{modality}={folder / 'last.npz'}")
+    combined = tmp_path / "ensemble.npz"
+    printed = frhead("ensemble", "--benchmark", "demo", "--scores", *files, "--weights",
+                     "joint=1", "bone=0.5", "--output", combined)  # fmt: skip
+    assert combined.exists()
+    assert "ensemble weights: as given" in printed
+    frhead("report", "demo", "--models", *models, "--scores", *scores, "--prepared",
+           tmp_path / "prepared", "--output", tmp_path / "report.html")  # fmt: skip
+    assert "Synthetic stick figures" in (tmp_path / "report.html").read_text()
+
+
+def test_the_published_scores_give_the_published_accuracies(
+    golden_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = golden_folder / "ensemble" / "published_pickles"
+    modalities = ("joint", "bone", "joint_motion", "bone_motion")
+    scores = [f"{name}={folder / name / 'epoch1_test_score.pkl'}" for name in modalities]
+
+    assert exit_code_of(["ensemble", "--benchmark", "nw-ucla", "--scores", *scores]) == 0
+
+    printed = capsys.readouterr().out
+    rows = {line.split("  ")[0]: line for line in printed.splitlines()}
+    expected = {"joint": "94.40", "bone": "93.10", "joint motion": "92.89", "bone motion": "89.44"}
+    for name, accuracy in expected.items():
+        assert accuracy in rows[name]
+    assert "96.77" in rows["ensemble"]
+    assert "449 of 464" in rows["ensemble"]
+
+
+def test_the_synthetic_recordings_can_be_repeated(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        arguments = ["--output", str(tmp_path / f"{name}.zip"), "--performers", "1"]
+        assert exit_code_of(["synthetic", *arguments, "--replications", "1"]) == 0
+
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
