@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ from frhead_core.training.samples import (
     training_batches,
 )
 from frhead_core.training.schedule import learning_rate
+
+EVENTS = "tensorboard"
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,7 @@ class _Run:
         self.model = build_model(job.recipe).to(self.device)
         self.optimizer = self._optimizer()
         self.position = place.load(self.model, self.optimizer) or Position()
+        self.events = place.directory / EVENTS
         self._saved_at = time.monotonic()
 
     def _optimizer(self) -> torch.optim.SGD:
@@ -152,9 +156,8 @@ class _Run:
             self.reporter.message("every epoch is done; nothing to train")
             return
         self._announce()
-        folder = str(self.place.directory / "tensorboard")
         with (
-            SummaryWriter(folder, purge_step=self.position.epoch + 1) as events,
+            SummaryWriter(str(self.events), purge_step=self.position.epoch + 1) as events,
             stop_requests() as request,
         ):
             while self.position.epoch < self.epochs:
@@ -294,6 +297,7 @@ class _Run:
             "last": to_safetensors(contiguous_state(self.model)),
             self.best_name: self.place.best_weights(position.best["epoch"]).read_bytes(),
         }
+        shutil.copytree(self.events, self.job.output / EVENTS, dirs_exist_ok=True)
         write_artifact(
             self.job.output,
             recipe=recipe,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from frhead_core.errors import CheckpointError, InputError, NonFiniteLossError
 from frhead_core.models import recogniser
@@ -59,6 +60,18 @@ def test_artifact_holds_what_the_contract_says(make_job: MakeJob) -> None:
     assert artifact.recipe == make_job().recipe
     card = (trained.directory / "README.md").read_text()
     assert "best_on_test" in card and "library_name: frhead-pipeline" in card
+
+
+def test_curves_are_there_as_tensorboard_events(make_job: MakeJob) -> None:
+    trained = train(make_job())
+    events = EventAccumulator(str(trained.directory / "tensorboard"))
+    events.Reload()
+    history = ModelArtifact.open(trained.directory).history()
+    for name in ("train_loss", "loss", "top1", "learning_rate"):
+        scalars = events.Scalars(name)
+        assert [scalar.step for scalar in scalars] == [1, 2]
+        expected = [row[name] for row in history]
+        assert [scalar.value for scalar in scalars] == pytest.approx(expected)
 
 
 def test_prototypes_learn_and_are_saved(make_job: MakeJob) -> None:
