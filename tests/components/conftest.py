@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -101,10 +102,29 @@ def trained(
     make: Make[Any],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, Trained]]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(runtime.CHECKPOINT_ROOT, str(tmp_path_factory.mktemp("checkpoints")))
-        patch.setenv(runtime.THREADS, "1")
+    with _training_environment(tmp_path_factory):
         yield {name: _train(name, prepared, tiny, make) for name in ("joint", "bone")}
+
+
+@pytest.fixture(scope="session")
+def trained_without_validation(
+    prepared: Prepared,
+    tiny: Recipe,
+    make: Make[Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, Trained]]:
+    """Trained without the validation part, camera 2, which they were then evaluated on."""
+    recipe = override(tiny, ["training.hold_out_validation=true"])
+    with _training_environment(tmp_path_factory):
+        yield {name: _train(name, prepared, recipe, make) for name in ("joint", "bone")}
+
+
+@contextmanager
+def _training_environment(folders: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(runtime.CHECKPOINT_ROOT, str(folders.mktemp("checkpoints")))
+        patch.setenv(runtime.THREADS, "1")
+        yield
 
 
 def _train(modality: str, prepared: Prepared, recipe: Recipe, make: Make[Any]) -> Trained:

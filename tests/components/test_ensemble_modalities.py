@@ -8,6 +8,7 @@ from kfp import dsl
 
 from components.ensemble_modalities.component import ensemble_modalities
 from frhead_core.config import recipe_to_json
+from frhead_core.evaluation.ensemble import search_weights
 from frhead_core.evaluation.scores import Scores
 
 
@@ -51,6 +52,22 @@ def test_the_table_tells_the_last_epoch_from_the_best(prepared, trained, tiny, m
     assert table.count("ensemble  ") == 2
     assert "last epoch" in table
     assert "best epoch on test" in table
+
+
+def test_weights_are_searched_where_a_validation_part_was_held_out(
+    prepared, trained_without_validation, tiny, make
+) -> None:
+    made = [trained_without_validation[name] for name in ("joint", "bone")]
+    held_out = {
+        each.model.metadata["modality"]: Scores.load(Path(each.scores.path) / "validation_last.npz")
+        for each in made
+    }
+
+    ensemble, _, _ = combine(prepared, tiny, made, make)
+
+    weights = Scores.load(Path(ensemble.path) / "last.npz").metadata["weights"]
+    assert weights == search_weights(held_out)
+    assert "searched on held-out" in (Path(ensemble.path) / "accuracies.txt").read_text()
 
 
 def test_one_modality_makes_a_report_but_no_ensemble(prepared, trained, tiny, make) -> None:

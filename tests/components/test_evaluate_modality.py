@@ -22,3 +22,18 @@ def test_scores_metrics_and_confusion_matrix_agree(trained, tiny) -> None:
     assert made.scores.metadata["modality"] == "bone"
     assert Path(made.confusion.path).exists()
     assert Path(made.metrics.path).exists()
+
+
+def test_a_held_out_part_is_scored_apart_from_the_test_part(
+    trained_without_validation, tiny
+) -> None:
+    made = trained_without_validation["joint"]
+    folder = Path(made.scores.path)
+
+    names = sorted(file.stem for file in folder.iterdir())
+    assert names == ["best_on_validation", "last", "validation_last"]
+    held_out = read_scores(folder / "validation_last.npz", recipe=tiny)
+    assert set(held_out.parts) == {"validation"}
+    assert not held_out.seen_in_training.any()
+    assert set(read_scores(folder / "last.npz", recipe=tiny).parts) == {"test"}
+    assert made.metrics.metadata["validation_last_samples"] == 20
