@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,6 +16,19 @@ from frhead_core.errors import InputError
 
 class DamagedFileError(Exception):
     """One file cannot be read, though the others can."""
+
+
+# All that the zipfile module raises for spoilt bytes: each place in an archive has its own way.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 
 
 class RawFiles(Protocol):
@@ -53,7 +67,7 @@ def open_raw_files(raw: Path, suffix: str) -> Iterator[RawFiles]:
         ) from error
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", file=raw) from error
-    except zipfile.BadZipFile as error:
+    except _DAMAGE as error:
         raise InputError(
             f"is truncated or not a zip archive ({error})",
             file=raw,
@@ -101,7 +115,7 @@ class _Archive:
     def read(self, name: str) -> bytes:
         try:
             return self._archive.read(name)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as bad:
+        except (OSError, *_DAMAGE) as bad:
             raise DamagedFileError(f"is damaged in the archive ({bad})") from bad
 
     def digest(self, name: str) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 
@@ -100,3 +101,49 @@ def test_a_damaged_member_is_told_from_a_damaged_archive(archive):
         assert files.read("all/b.json") == b"bb"
         with pytest.raises(DamagedFileError, match="is damaged in the archive"):
             files.read("all/a.json")
+
+
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+
+
+def read_everything(path):
+    """What is wrong with each file of an archive that opens."""
+    reasons = []
+    with open_raw_files(path, ".json") as files:
+        fingerprint_files(files)
+        for name in files.names:
+            try:
+                files.read(name)
+            except DamagedFileError as error:
+                reasons.append(str(error))
+    return reasons
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_no_spoilt_byte_escapes_the_two_errors(compression, tmp_path):
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", compression) as file:
+        file.writestr("all/é.json", "a" * 40 + "bcd")
+        file.writestr("all/b.json", "bb" * 30)
+    content, path = whole.getvalue(), tmp_path / "all.zip"
+    refused, damaged = 0, 0
+    for place in range(len(content)):
+        for flip in (0x01, 0x80, 0xFF):
+            path.write_bytes(
+                content[:place] + bytes([content[place] ^ flip]) + content[place + 1 :]
+            )
+            try:
+                damaged += bool(read_everything(path))
+            except InputError as error:
+                assert str(path) in str(error)
+                refused += 1
+    assert refused > 50
+    assert damaged > 100
+
+
+def test_no_cut_archive_escapes_as_another_error(archive):
+    content = archive.read_bytes()
+    for length in range(len(content)):
+        archive.write_bytes(content[:length])
+        with pytest.raises(InputError, match="is truncated or not a zip archive"):
+            read_everything(archive)
