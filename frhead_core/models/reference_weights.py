@@ -120,11 +120,7 @@ def _listing(lines: list[str], most: int = 12) -> str:
 
 
 def _same(parts: list[Tensor]) -> Tensor:
-    return parts[0]
-
-
-def _first(parts: list[Tensor]) -> Tensor:
-    """Of counters that several merged layers have in common."""
+    """The only tensor, or the counter that several merged layers have in common."""
     return parts[0]
 
 
@@ -168,7 +164,7 @@ def _convolution(
 
 def _normalisation(ours: str, *references: str) -> Iterator[Rule]:
     for name in _BATCH_NORM:
-        join = _first if name == "num_batches_tracked" else _concatenated
+        join = _same if name == "num_batches_tracked" else _concatenated
         yield Rule(f"{ours}.{name}", tuple(f"{part}.{name}" for part in references), join)
 
 
@@ -190,8 +186,9 @@ def _ctrgcn_graph_rules(ours: str, reference: str) -> Iterator[Rule]:
     both_sides = [f"{subset}.{side}" for subset in subsets for side in ("conv1", "conv2")]
     yield Rule(f"{ours}.relation.weight", tuple(f"{s}.weight" for s in both_sides), _flat)
     yield Rule(f"{ours}.relation.bias", tuple(f"{s}.bias" for s in both_sides), _concatenated)
-    for kind, join in (("weight", _interleaved), ("bias", _interleaved)):
-        yield Rule(f"{ours}.features.{kind}", tuple(f"{s}.conv3.{kind}" for s in subsets), join)
+    for kind in ("weight", "bias"):
+        parts = tuple(f"{subset}.conv3.{kind}" for subset in subsets)
+        yield Rule(f"{ours}.features.{kind}", parts, _interleaved)
     last = [f"{subset}.conv4" for subset in subsets]
     yield Rule(f"{ours}.refinement_weight", tuple(f"{s}.weight" for s in last), _stacked_transposed)
     yield Rule(f"{ours}.refinement_bias", tuple(f"{s}.bias" for s in last), torch.stack)
