@@ -110,6 +110,36 @@ def search_weights(scores: Mapping[Modality, Scores]) -> dict[Modality, float]:
     return {name: part / steps for name, part in zip(names, best, strict=True)}
 
 
+def check_same_models(
+    searched: Mapping[Modality, Scores], combined: Mapping[Modality, Scores]
+) -> None:
+    """Refuse weights that were searched on scores of other models than they are for.
+
+    Args:
+        searched: The held-out scores that the weights are searched on.
+        combined: The scores that are combined with these weights.
+
+    Raises:
+        InputError: If a modality is missing in either, or its scores do not state the same model.
+    """
+    for modality in _ordered({**searched, **combined}):
+        found, expected = (_model_text(scores, modality) for scores in (searched, combined))
+        if found is None or found != expected:
+            raise InputError(
+                "the ensemble weights would come from other models",
+                field=modality,
+                found=f"held-out scores of {found or 'no stated model'}",
+                expected=f"of the model that is combined ({expected or 'not stated'})",
+                hint="Score the held-out part with the very weights that are combined",
+            )
+
+
+def _model_text(scores: Mapping[Modality, Scores], modality: Modality) -> str | None:
+    metadata = scores[modality].metadata if modality in scores else {}
+    mark = metadata.get("model")
+    return None if mark is None else f"{metadata.get('which')}, weights {str(mark)[:12]}"
+
+
 def _ordered(scores: Mapping[Modality, Scores]) -> list[Modality]:
     if not scores:
         raise InputError("no scores to combine", expected="at least one modality")

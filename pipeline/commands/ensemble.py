@@ -82,12 +82,14 @@ def _read(pairs: Pairs, recipe: Recipe) -> Mapping[Modality, Scores]:
 def _weights(
     recipe: Recipe, scores: Mapping[Modality, Scores], given: Pairs, search_on: Pairs
 ) -> tuple[Mapping[Modality, float], WeightsOrigin]:
-    from frhead_core.evaluation.ensemble import recipe_weights, search_weights
+    from frhead_core.evaluation.ensemble import check_same_models, recipe_weights, search_weights
 
     if given and search_on:
         raise click.UsageError("give --weights or --search-weights-on, not both")
     if search_on:
-        return search_weights(_read(search_on, recipe)), "searched"
+        held_out = _read(search_on, recipe)
+        check_same_models(held_out, scores)
+        return search_weights(held_out), "searched"
     if given:
         return {name: _number(text) for name, text in options.by_modality(given).items()}, "given"
     every = recipe_weights(recipe)

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from frhead_core.config import MODALITIES, load_recipe, override
 from frhead_core.errors import InputError
-from frhead_core.evaluation.ensemble import combine, recipe_weights, search_weights
+from frhead_core.evaluation.ensemble import (
+    check_same_models,
+    combine,
+    recipe_weights,
+    search_weights,
+)
 from frhead_core.evaluation.scores import Scores
 
 WEIGHTS = {"joint": 0.6, "bone": 0.6, "joint_motion": 0.4, "bone_motion": 0.4}
@@ -197,3 +202,25 @@ def test_the_search_refuses_scores_of_different_or_unknown_origin(four_scores, k
     scores["bone"] = held_out(scores["bone"], **{key: value})
     with pytest.raises(InputError, match=f"{key}: .*one known origin; found .*bone: {value}"):
         search_weights(scores)
+
+
+def of_model(scores: Scores, model: str | None) -> Scores:
+    return dataclasses.replace(scores, metadata={**scores.metadata, "model": model})
+
+
+@pytest.mark.parametrize("model", ["other", None])
+def test_weights_searched_on_other_models_are_refused(four_scores, model):
+    combined = {name: of_model(each, name) for name, each in four_scores.items()}
+    searched = {name: held_out(each) for name, each in combined.items()}
+    check_same_models(searched, combined)
+    with pytest.raises(InputError, match=r"bone: the ensemble weights .* other models"):
+        check_same_models(searched | {"bone": of_model(searched["bone"], model)}, combined)
+
+
+def test_weights_are_searched_over_the_very_modalities_that_are_combined(four_scores):
+    combined = {name: of_model(each, name) for name, each in four_scores.items()}
+    fewer = {name: combined[name] for name in ("joint", "bone")}
+    with pytest.raises(InputError, match=r"joint_motion: .*no stated model"):
+        check_same_models(fewer, combined)
+    with pytest.raises(InputError, match=r"joint_motion: .*\(not stated\)"):
+        check_same_models(combined, fewer)
