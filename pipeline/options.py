@@ -26,6 +26,9 @@ seed_option = click.option("--seed", type=click.IntRange(min=0), help="Seed of e
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]"
 )
+device_option = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+)
 accept_different_threads_option = click.option(
     "--accept-different-threads",
     is_flag=True,

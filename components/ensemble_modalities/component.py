@@ -42,20 +42,29 @@ def ensemble_modalities(
         from pathlib import Path
 
         from components.artifacts import log_metrics
-        from components.reporting import RunInputs, report_on, write_ensemble
+        from components.scoring import figures_of
         from frhead_core.config import recipe_from_json
         from frhead_core.evaluation.report import write_report
+        from frhead_core.evaluation.run_results import (
+            ModalityFolders,
+            RunInputs,
+            report_on,
+            write_ensemble,
+        )
 
         run = report_on(
             RunInputs(
                 recipe=recipe_from_json(recipe),
-                models=[Path(model.path) for model in models],
-                scores=[Path(each.path) for each in scores],
+                modalities=[
+                    ModalityFolders(Path(model.path), Path(each.path))
+                    for model, each in zip(models, scores, strict=True)
+                ],
                 preparation=[Path(each.path) for each in (raw_bodies, denoised, sequences)],
                 store=Path(sequences.path),
             )
         )
-        figures = write_ensemble(run, Path(ensemble.path))
+        combined = write_ensemble(run, Path(ensemble.path))
+        figures = figures_of({f"ensemble_{name}": each for name, each in combined.items()})
         write_report(Path(report.path), run)
         log_metrics(metrics, figures)
         reporter.metrics(figures)

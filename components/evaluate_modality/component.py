@@ -24,7 +24,7 @@ def evaluate_modality(
         sequences: The sequence store.
         modality: The modality that the model was trained on.
         code_version: Version of the code that this step uses.
-        scores: Logits of named samples, a file for each epoch that was kept.
+        scores: Logits of named samples, a file for each epoch that was kept, with tables.
         metrics: Accuracies in percent.
         confusion: Confusion matrix of the last epoch on the test part.
     """
@@ -34,7 +34,8 @@ def evaluate_modality(
         from pathlib import Path
 
         from components.artifacts import log_metrics
-        from components.scoring import figures_of, log_confusion, score_model
+        from components.scoring import figures_of, log_confusion
+        from frhead_core.evaluation.score_files import score_model
 
         files = score_model(
             Path(model.path), Path(sequences.path), Path(scores.path), reporter=reporter

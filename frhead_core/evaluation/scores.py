@@ -26,6 +26,9 @@ Part = Literal["train", "validation", "test", "unknown"]
 _TEST: Part = "test"
 
 FORMAT_VERSION = 1
+ACCURACIES = "accuracies.txt"
+CLASSES_CSV = "_classes.csv"
+CONFUSION_CSV = "_confusion.csv"
 _ZIP_MAGIC = b"PK\x03\x04"
 _PICKLE_MAGIC = b"\x80"
 _ARRAYS = ("names", "logits", "labels", "parts", "seen_in_training", "metadata")
@@ -144,6 +147,12 @@ def read_scores(
         found=f"a file that starts with {content[:4]!r}",
         expected="an npz file written by this program, or a pickle as the authors published them",
     )
+
+
+def holds_scores(folder: Path) -> bool:
+    """Whether everything in a folder is named as in a folder of score files."""
+    suffixes = (".npz", CLASSES_CSV, CONFUSION_CSV, ACCURACIES)
+    return all(path.name.endswith(suffixes) for path in folder.iterdir())
 
 
 def _from_authors(found: AuthorScores, recipe: Recipe, modality: Modality | None) -> Scores:

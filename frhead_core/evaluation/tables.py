@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
 
 from frhead_core.config import MODALITIES, Modality, Recipe
 from frhead_core.evaluation.ensemble import EnsembleResult, WeightsOrigin
-from frhead_core.evaluation.metrics import summarise
+from frhead_core.evaluation.metrics import (
+    confusion_matrix,
+    per_class_accuracy,
+    predicted_classes,
+    summarise,
+)
 from frhead_core.evaluation.scores import Scores
 
 WHICH_TEXT = {
@@ -70,6 +79,59 @@ def accuracy_table(
     if ensemble:
         lines.append(f"ensemble weights: {weights_text(ensemble.origin, recipe)}")
     return f"{recipe.title}: top-1 and top-5 accuracy in percent\n" + "\n".join(lines)
+
+
+def class_table(scores: Scores) -> str:
+    """One line a class: samples, accuracy in percent, and what it is most often taken for."""
+    matrix = _matrix(scores)
+    names = scores.class_names
+    rows = [
+        (
+            names[place],
+            f"{matrix[place, place]} of {matrix[place].sum()}",
+            "" if np.isnan(accuracy) else f"{accuracy:.2f}",
+            _most_often_taken_for(matrix[place], place, names),
+        )
+        for place, accuracy in enumerate(per_class_accuracy(matrix))
+    ]
+    return "\n".join(_aligned([("class", "right", "accuracy", "most often taken for"), *rows]))
+
+
+def classes_csv(scores: Scores) -> str:
+    """Accuracy of every class in percent, as CSV; empty for a class without samples."""
+    matrix = _matrix(scores)
+    rows = [
+        (name, row.sum(), row[place], "" if np.isnan(accuracy) else f"{accuracy:.4f}")
+        for place, (name, row, accuracy) in enumerate(
+            zip(scores.class_names, matrix, per_class_accuracy(matrix), strict=True)
+        )
+    ]
+    return _csv([("class", "samples", "right", "accuracy"), *rows])
+
+
+def confusion_csv(scores: Scores) -> str:
+    """The confusion matrix as CSV: a row for each true class, a column for each predicted one."""
+    names = scores.class_names
+    rows = [(name, *row) for name, row in zip(names, _matrix(scores).tolist(), strict=True)]
+    return _csv([("true class", *names), *rows])
+
+
+def _matrix(scores: Scores) -> np.ndarray:
+    predictions = predicted_classes(scores.logits)
+    return confusion_matrix(predictions, scores.labels, scores.logits.shape[1])
+
+
+def _most_often_taken_for(row: np.ndarray, actual: int, names: Sequence[str]) -> str:
+    errors = row.copy()
+    errors[actual] = 0
+    worst = int(errors.argmax())
+    return f"{names[worst]} ({errors[worst]})" if errors[worst] else ""
+
+
+def _csv(rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def published_accuracy(recipe: Recipe, scores: Scores | None, name: str) -> float | None:

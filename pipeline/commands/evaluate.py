@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline import options
+
+if TYPE_CHECKING:
+    from frhead_core.training.samples import Part
 
 
 @click.command("evaluate")
@@ -16,16 +20,41 @@ from pipeline import options
     "--data", required=True, type=options.FOLDER, help="Sequence store from `frhead prepare`."
 )
 @click.option("--output", required=True, type=options.FOLDER, help="For the score files.")
-def command(model: Path, data: Path, output: Path) -> None:
-    """Score the test samples with a model: logits of every named sample, a file per kept epoch.
+@click.option(
+    "--part",
+    "parts",
+    multiple=True,
+    type=click.Choice(["test", "validation", "train"]),
+    help="Part of the benchmark to score. May be repeated.  [default: test, and validation if it "
+    "was held out]",
+)
+@options.threads_option
+@options.device_option
+def command(
+    model: Path,
+    data: Path,
+    output: Path,
+    parts: tuple[Part, ...],
+    threads: int | None,
+    device: str,
+) -> None:
+    """Score samples with a model: logits of every named sample, a file for each kept epoch.
+
+    Accuracy by class and confusion matrix are written beside them.
 
     Example: frhead evaluate --model models/joint --data prepared/sequences --output scores/joint
     """
-    from components.scoring import figures_of, score_model
+    from frhead_core.evaluation.metrics import summarise
+    from frhead_core.evaluation.score_files import score_model
+    from frhead_core.evaluation.tables import class_table
     from frhead_core.progress import terminal_reporter
+    from frhead_core.training.device import use_threads
 
-    scores = score_model(model, data, output, reporter=terminal_reporter())
+    if threads is not None:
+        use_threads(threads)
+    reporter = terminal_reporter()
+    scores = score_model(model, data, output, parts=parts, device=device, reporter=reporter)
     for name, each in scores.items():
-        figures = figures_of({name: each})
-        top1, top5 = figures[f"{name}_top1"], figures[f"{name}_top5"]
-        click.echo(f"{output / name}.npz: top-1 {top1:.2f} %, top-5 {top5:.2f} %")
+        figures = summarise(each.logits, each.labels)
+        accuracies = f"top-1 {figures['top1']:.2f} %, top-5 {figures['top5']:.2f} %"
+        click.echo(f"{output / name}.npz: {accuracies}\n{class_table(each)}\n")

@@ -45,10 +45,15 @@ def command(
     Example: frhead report nw-ucla --models joint=models/joint bone=models/bone
     --scores joint=scores/joint bone=scores/bone --prepared prepared --output report.html
     """
-    from components.reporting import RunInputs, accuracies_text, report_on
     from frhead_core.config import load_recipe
     from frhead_core.errors import InputError
     from frhead_core.evaluation.report import write_report
+    from frhead_core.evaluation.run_results import (
+        ModalityFolders,
+        RunInputs,
+        accuracies_text,
+        report_on,
+    )
 
     model_places, score_places = options.by_modality(models), options.by_modality(scores)
     if model_places.keys() != score_places.keys():
@@ -61,8 +66,10 @@ def command(
     run = report_on(
         RunInputs(
             recipe=load_recipe(benchmark),
-            models=[Path(place) for place in model_places.values()],
-            scores=[Path(place) for place in score_places.values()],
+            modalities=[
+                ModalityFolders(Path(model_places[name]), Path(score_places[name]), name)
+                for name in model_places
+            ],
             preparation=[prepared / step for step in _STEPS] if prepared else [],
             store=prepared / "sequences" if prepared else None,
         )

@@ -28,9 +28,7 @@ from pipeline import options
 @options.threads_option
 @options.accept_different_threads_option
 @click.option("--workers", type=click.IntRange(min=0), default=0, help="Data loading processes.")
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
-)
+@options.device_option
 def command(
     benchmark: str,
     modality: str,

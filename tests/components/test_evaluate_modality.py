@@ -11,7 +11,7 @@ def test_scores_metrics_and_confusion_matrix_agree(trained, tiny) -> None:
     made = trained["bone"]
     folder = Path(made.scores.path)
 
-    assert sorted(file.name for file in folder.iterdir()) == ["best_on_test.npz", "last.npz"]
+    assert sorted(file.name for file in folder.glob("*.npz")) == ["best_on_test.npz", "last.npz"]
     scores = read_scores(folder / "last.npz", recipe=tiny, modality="bone")
     right = int((scores.logits.argmax(1) == scores.labels).sum())
     assert made.metrics.metadata["last_top1"] == pytest.approx(100 * right / 20)
@@ -30,7 +30,7 @@ def test_a_held_out_part_is_scored_apart_from_the_test_part(
     made = trained_without_validation["joint"]
     folder = Path(made.scores.path)
 
-    names = sorted(file.stem for file in folder.iterdir())
+    names = sorted(file.stem for file in folder.glob("*.npz"))
     assert names == ["best_on_validation", "last", "validation_last"]
     held_out = read_scores(folder / "validation_last.npz", recipe=tiny)
     assert set(held_out.parts) == {"validation"}

@@ -4,7 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from frhead_core.config import benchmark_names
 from pipeline.cli import _COMMANDS, cli, exit_code_of
@@ -103,9 +105,10 @@ def test_other_ends_have_codes_of_their_own(
 def test_the_steps_work_without_a_pipeline(
     synthetic_zip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def frhead(*arguments: object) -> str:
-        assert exit_code_of([str(argument) for argument in arguments]) == 0
-        return capsys.readouterr().out
+    def frhead(*arguments: object, exit_code: int = 0) -> str:
+        assert exit_code_of([str(argument) for argument in arguments]) == exit_code
+        captured = capsys.readouterr()
+        return captured.err if exit_code else captured.out
 
     store = tmp_path / "prepared" / "sequences"
     tiny = ["--epochs", 1, "--threads", 1, "--set", "model.base_channels=8"]
@@ -116,7 +119,10 @@ def test_the_steps_work_without_a_pipeline(
         model, folder = tmp_path / f"model-{modality}", tmp_path / f"scores-{modality}"
         place = ["--data", store, "--checkpoint-root", tmp_path / "checkpoints"]
         frhead("train", "demo", "--modality", modality, "--output", model, *place, *tiny)
-        frhead("evaluate", "--model", model, "--data", store, "--output", folder)
+        printed = frhead("evaluate", "--model", model, "--data", store, "--output", folder,
+                         "--device", "cpu", "--threads", 1)  # fmt: skip
+        assert f"{folder / 'last.npz'}: top-1" in printed
+        assert "most often taken for" in printed
         models.append(f"{modality}={model}")
         scores.append(f"{modality}={folder}")
         files.append(f"{modality}={folder / 'last.npz'}")
@@ -127,7 +133,43 @@ def test_the_steps_work_without_a_pipeline(
     assert "ensemble weights: as given" in printed
     frhead("report", "demo", "--models", *models, "--scores", *scores, "--prepared",
            tmp_path / "prepared", "--output", tmp_path / "report.html")  # fmt: skip
-    assert "Synthetic stick figures" in (tmp_path / "report.html").read_text()
+    page = (tmp_path / "report.html").read_text()
+    assert "Synthetic stick figures" in page
+    assert "base_channels: 8" in page
+    swapped = [f"joint={tmp_path / 'model-bone'}", f"bone={tmp_path / 'model-joint'}"]
+    error = frhead("report", "demo", "--models", *swapped, "--scores", *scores,
+                   "--output", tmp_path / "swapped.html", exit_code=2)  # fmt: skip
+    assert "model of another modality; found bone; expected joint" in error
+    error = frhead("ensemble", "--benchmark", "demo", "--scores", files[0],
+                   "--search-weights-on", f"joint={tmp_path / 'scores-joint' / 'best_on_test.npz'}",
+                   exit_code=2)  # fmt: skip
+    assert "joint: the ensemble weights would come from other models" in error
+
+
+@pytest.mark.golden
+def test_imported_weights_are_scored(
+    synthetic_store: Path,
+    golden_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with np.load(golden_folder / "models" / "ctrgcn_ucla_v0.npz", allow_pickle=False) as arrays:
+        names = [name for name in arrays.files if name.startswith("state/")]
+        state = {name.removeprefix("state/"): torch.from_numpy(arrays[name]) for name in names}
+    torch.save(state, tmp_path / "weights.pt")
+    model, scores = str(tmp_path / "model"), str(tmp_path / "scores")
+    assert exit_code_of(["import-weights", str(tmp_path / "weights.pt"), "--backbone", "ctrgcn",
+                         "--benchmark", "demo", "--output", model]) == 0  # fmt: skip
+    evaluate = ["evaluate", "--model", model, "--data", str(synthetic_store), "--output", scores]
+    capsys.readouterr()
+
+    assert exit_code_of(evaluate) == 0
+
+    assert f"{scores}/last.npz: top-1" in capsys.readouterr().out
+    assert (tmp_path / "scores" / "last.npz").exists()
+    (tmp_path / "model" / "last.safetensors").unlink()
+    assert exit_code_of(evaluate) == 2
+    assert "holds no weights" in capsys.readouterr().err
 
 
 def test_the_published_scores_give_the_published_accuracies(
