@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from frhead_core.errors import InputError
+from frhead_core.evaluation.scores import ACCURACIES, holds_scores
+from frhead_core.files import replaced_directory
 
 REPORT = "report.html"
-ACCURACIES = "accuracies.txt"  # as the last step names it
 
 
 class Outcome(Protocol):
@@ -26,13 +27,14 @@ def collect_results(outcomes: Mapping[str, Outcome], output: Path) -> Path:
 
     Args:
         outcomes: Outcomes of the steps, by step.
-        output: The folder to fill; what is there under the same names is replaced.
+        output: The folder to fill; models and scores of earlier runs are replaced.
 
     Returns:
         ``output``.
 
     Raises:
-        InputError: If the folder cannot be written.
+        InputError: If the folder cannot be written, or holds something else where models and
+            scores go.
     """
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -65,7 +67,12 @@ def _places(outcomes: Mapping[str, Outcome]) -> Iterator[tuple[str, str]]:
 def _replace(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(source, target)
+        with replaced_directory(target, _is_of_a_run) as temporary:
+            shutil.copytree(source, temporary, dirs_exist_ok=True)
     else:
         shutil.copyfile(source, target)
+
+
+def _is_of_a_run(folder: Path) -> bool:
+    is_model = all((folder / name).is_file() for name in ("metadata.json", "recipe.yaml"))
+    return is_model or holds_scores(folder)

@@ -65,8 +65,9 @@ def command(
     recipe = options.chosen_recipe(benchmark, **changes)
     chosen = options.chosen_modalities(modalities)
 
+    from frhead_core.evaluation.scores import ACCURACIES
     from pipeline.local_run import LocalRun, run_locally
-    from pipeline.results import ACCURACIES, REPORT
+    from pipeline.results import REPORT
 
     results = run_locally(
         LocalRun(

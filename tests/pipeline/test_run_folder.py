@@ -60,8 +60,11 @@ def test_results_are_gathered_and_replace_older_ones(
     outcomes: dict[str, Outcome], tmp_path: Path
 ) -> None:
     output = tmp_path / "results"
-    (output / "models" / "joint_motion").mkdir(parents=True)
-    (output / "models" / "joint_motion" / "old").write_text("")
+    for folder in ("models/joint_motion", "scores/joint_motion"):
+        (output / folder).mkdir(parents=True)
+    for old in ("metadata.json", "recipe.yaml", "old"):
+        (output / "models" / "joint_motion" / old).write_text("")
+    (output / "scores" / "joint_motion" / "validation_last.npz").write_text("")
 
     collect_results(outcomes, output)
 
@@ -75,6 +78,20 @@ def test_results_are_gathered_and_replace_older_ones(
         "scores/ensemble/file",
         "scores/ensemble/accuracies.txt",
     }
+
+
+@pytest.mark.parametrize("folder", ["models/joint_motion", "scores/ensemble"])
+def test_what_no_run_has_made_is_not_replaced(
+    outcomes: dict[str, Outcome], folder: str, tmp_path: Path
+) -> None:
+    mine = tmp_path / "results" / folder / "notes.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("years of work")
+
+    with pytest.raises(FRHeadError, match=f"{folder}: exists and holds something else"):
+        collect_results(outcomes, tmp_path / "results")
+
+    assert mine.read_text() == "years of work"
 
 
 def test_results_that_cannot_be_written_are_an_error_for_the_user(
