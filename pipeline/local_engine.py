@@ -46,6 +46,7 @@ class StepOutcome:
         outputs: Artifact places and parameters by name.
         exit_code: Of its process.
         error: What went wrong.
+        expected: Whether the step itself said so, as something that the user can mend.
     """
 
     name: str
@@ -54,6 +55,7 @@ class StepOutcome:
     outputs: dict[str, Any] = field(default_factory=dict)
     exit_code: int = 0
     error: str | None = None
+    expected: bool = False
 
 
 class LocalEngine:
@@ -148,7 +150,7 @@ class LocalEngine:
         ]
         outcome.status = "stopped" if self.stopped else "failed"
         if errors:
-            outcome.error = errors[-1]["text"]
+            outcome.error, outcome.expected = errors[-1]["text"], errors[-1]["expected"]
         elif not self.stopped:
             outcome.error = _describe_exit(outcome.exit_code)
             EventFile(directory / FILE_NAME).write("error", text=outcome.error, expected=False)

@@ -44,7 +44,7 @@ class LocalRun:
         output: Where the results go; None for a folder in the run's.
         checkpoint_root: Where checkpoints go; None for the work directory.
         parallel_modalities: How many are trained at the same time.
-        threads: Of each step; None for the cores divided by ``parallel_modalities``.
+        threads: Of each step; None for the cores divided by how many are trained at a time.
         accept_different_threads: Go on from checkpoints of another number of threads.
     """
 
@@ -109,7 +109,8 @@ def _facts(run: LocalRun) -> dict[str, Any]:
 
 def _environment(run: LocalRun, folder: RunFolder) -> dict[str, str]:
     """What the steps are told but their results do not depend on."""
-    threads = str(run.threads or _threads_each(run.parallel_modalities))
+    trainers = min(run.parallel_modalities, len(run.modalities))
+    threads = str(run.threads or threads_each(trainers))
     return {
         runtime.CHECKPOINT_ROOT: str((run.checkpoint_root or folder.checkpoints).resolve()),
         runtime.THREADS: threads,
@@ -118,11 +119,13 @@ def _environment(run: LocalRun, folder: RunFolder) -> dict[str, str]:
     }
 
 
-def _threads_each(parallel: int) -> int:
+def threads_each(trainers: int) -> int:
     """Cores for each of several trainers: sharing all of them is several times slower."""
     cores = len(os.sched_getaffinity(0))
-    allowed = int(os.environ.get("OMP_NUM_THREADS") or cores)
-    return max(1, min(cores // parallel, allowed))
+    # OMP_NUM_THREADS may list a number for each level of nesting; the first is the outermost.
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    allowed = int(asked) if asked.isdecimal() else cores
+    return max(1, min(cores // trainers, allowed))
 
 
 def _raise_unless_complete(engine: LocalEngine, folder: RunFolder) -> None:
@@ -131,7 +134,7 @@ def _raise_unless_complete(engine: LocalEngine, folder: RunFolder) -> None:
     failure = engine.failure
     if failure is not None:
         text = f"{failure.name}: {failure.error}"
-        if failure.exit_code == FRHeadError.exit_code:
+        if failure.expected:
             raise StepInputError(text)
         raise StepCrashedError(f"{text}\nlog: {folder.step(failure.name) / 'log.txt'}")
     if "ensemble_modalities" not in engine.outcomes:

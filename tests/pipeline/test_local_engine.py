@@ -52,6 +52,8 @@ def work(modality: str, how: str, text: str, made: Output[Dataset], metrics: Out
             raise InputError("is odd", file=text)
         if how == f"crash {modality}":
             raise ValueError("odd")
+        if how == f"exit {modality}":
+            raise SystemExit(2)
         if how == f"vanish {modality}":
             os.kill(os.getpid(), signal.SIGKILL)
         if how == "wait":
@@ -173,21 +175,23 @@ def test_an_artifact_that_is_gone_is_made_again(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "exit_code", "error"),
+    ("how", "exit_code", "expected", "error"),
     [
-        ("refuse joint", 2, "text: is odd"),
-        ("crash joint", 1, "ValueError: odd"),
-        ("vanish joint", -9, "the step was ended by signal SIGKILL (out of memory?)"),
+        ("refuse joint", 2, True, "text: is odd"),
+        ("exit joint", 2, False, "the step ended with exit code 2; its log says more"),
+        ("crash joint", 1, False, "ValueError: odd"),
+        ("vanish joint", -9, False, "the step was ended by signal SIGKILL (out of memory?)"),
     ],
 )
 def test_a_failed_step_says_why_and_no_new_step_starts(
-    run: Run, how: str, exit_code: int, error: str
+    run: Run, how: str, exit_code: int, expected: bool, error: str
 ) -> None:
     engine = run(how=how)
 
     assert statuses(engine) == {"work-joint": "failed"}
     assert engine.failure is engine.outcomes["work-joint"]
     assert (engine.failure.exit_code, engine.failure.error) == (exit_code, error)
+    assert engine.failure.expected == expected
     last = events(engine, "work-joint")[-1]
     assert (last["event"], last["text"]) == ("error", error)
 
