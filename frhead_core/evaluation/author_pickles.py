@@ -69,7 +69,6 @@ def read_author_scores(
             file=path,
             field="samples",
             expected="the names and labels of the test samples, in the authors' order",
-            hint="Give the sequence store of the dataset as well",
         )
     else:
         position = _ntu_position

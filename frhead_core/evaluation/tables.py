@@ -137,9 +137,10 @@ def _csv(rows: Iterable[Sequence[object]]) -> str:
 def published_accuracy(recipe: Recipe, scores: Scores | None, name: str) -> float | None:
     """The published top-1 accuracy in percent that scores can be held against, if there is one.
 
-    An ensemble of fewer than all four modalities has none.
+    An ensemble of fewer than all four modalities has none, nor have scores of another part than
+    the test part.
     """
-    if recipe.published is None:
+    if recipe.published is None or (scores and set(scores.parts) != {"test"}):
         return None
     if name == "ensemble" and scores and len(scores.metadata["weights"]) < len(MODALITIES):
         return None
@@ -154,6 +155,7 @@ def difference_text(top1: float, published: float) -> str:
 def _row(name: str, scores: Scores, recipe: Recipe, weight: str) -> tuple[str, ...]:
     summary = summarise(scores.logits, scores.labels)
     published = published_accuracy(recipe, scores, name)
+    parts = " and ".join(sorted(set(scores.parts)))
     which = scores.metadata.get("which")
     difference = ""
     if published is not None and which == "best_on_test":
@@ -166,7 +168,7 @@ def _row(name: str, scores: Scores, recipe: Recipe, weight: str) -> tuple[str, .
         f"{summary['top5']:.2f}",
         "" if published is None else f"{published:.2f}",
         difference,
-        which_text(which),
+        which_text(which) + ("" if parts == "test" else f", {parts} part"),
     )
 
 

@@ -73,7 +73,7 @@ def ntu_file(path: Path, count: int) -> np.ndarray:
 
 def test_ntu_needs_the_list_of_samples(tmp_path):
     ntu_file(tmp_path / "s.pkl", 3)
-    with pytest.raises(InputError, match=r"neither labels nor names.*sequence store"):
+    with pytest.raises(InputError, match=r"neither labels nor names.*in the authors. order"):
         read_scores(tmp_path / "s.pkl", recipe=load_recipe("ntu60-xsub"))
 
 

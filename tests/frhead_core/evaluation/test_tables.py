@@ -63,3 +63,17 @@ def test_only_published_weights_are_called_the_authors(recipe):
     without = dataclasses.replace(recipe, ensemble=None)
     assert weights_text("benchmark", without) == "equal, because the recipe has none"
     assert weights_text("given", recipe) == "as given"
+
+
+def test_accuracies_of_another_part_say_so_and_have_no_published_figure(four_scores, recipe):
+    held_out = {
+        name: dataclasses.replace(each, parts=("validation",) * len(each))
+        for name, each in four_scores.items()
+    }
+    weights = recipe_weights(recipe)
+    result = EnsembleResult(weights, "benchmark", last=combine(held_out, weights))
+    lines = table_lines(accuracy_table(held_out, recipe, result))
+    assert lines["joint"].endswith("last epoch, validation part")
+    assert "94.40" not in lines["joint"]
+    assert lines["ensemble"].endswith("last epoch, validation part")
+    assert "96.77" not in lines["ensemble"]
