@@ -26,11 +26,16 @@ IndexColumn = Literal["setup", "camera", "performer"]
 HeadVersion = Literal["V0", "V1", "V2", "NO FN", "NO FP", "NO FN & FP"]
 Precision = Literal["float32", "bfloat16"]
 
-Positive = Annotated[int, Field(gt=0)]
-NotNegative = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
+# Numbers and switches are strict: "16", 16.0 or true where an integer belongs is a mistake.
+Integer = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True)]
+Switch = Annotated[bool, Field(strict=True)]
+Positive = Annotated[Integer, Field(gt=0)]
+NotNegative = Annotated[Integer, Field(ge=0)]
+Share = Annotated[Number, Field(ge=0.0, le=1.0)]
 
-_STRICT = ConfigDict(extra="forbid", strict=False, allow_inf_nan=False)
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+_HEAD_SIZE = 256
 _BENCHMARK_FOLDER = Path(__file__).parent / "benchmarks"
 
 
@@ -39,8 +44,8 @@ class Split:
     """Which recordings train and which test, by the value of one index column."""
 
     column: IndexColumn
-    train: tuple[int, ...]
-    test: tuple[int, ...]
+    train: tuple[Integer, ...]
+    test: tuple[Integer, ...]
 
     def __post_init__(self) -> None:
         shared = sorted(set(self.train) & set(self.test))
@@ -53,7 +58,7 @@ class ValidationSplit:
     """The part of the training recordings that is held out when a validation split is asked for."""
 
     column: IndexColumn
-    values: tuple[int, ...]
+    values: tuple[Integer, ...]
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -66,7 +71,7 @@ class Preparation:
     """
 
     max_quarantined_share: Share = 0.02
-    official_list: bool = True
+    official_list: Switch = True
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -80,10 +85,10 @@ class NWUCLALoader:
 
     transform: Literal["nw-ucla"]
     window: Positive
-    persons: Positive
+    persons: Literal[1]
     repeat: Positive
-    rotation_degrees: Annotated[int, Field(ge=0, le=180)]
-    scale: tuple[float, float]
+    rotation_degrees: Annotated[Integer, Field(ge=0, le=180)]
+    scale: tuple[Number, Number]
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -99,11 +104,11 @@ class NTULoader:
 
     transform: Literal["ntu"]
     window: Positive
-    persons: Positive
+    persons: Literal[1, 2]
     repeat: Positive
     train_crop: tuple[Share, Share]
     test_crop: Share
-    random_rotation: Annotated[float, Field(ge=0.0)]
+    random_rotation: Annotated[Number, Field(ge=0.0)]
     random_scale: Share
     lone_body: Literal["zeros", "repeat"]
     frame_mask: Share = 0.0
@@ -122,8 +127,8 @@ class ModelSettings:
     """
 
     backbone: str = "ctrgcn"
-    base_channels: Annotated[int, Field(ge=8, multiple_of=4)] = 64
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    base_channels: Annotated[Integer, Field(ge=8, multiple_of=4)] = 64
+    dropout: Annotated[Number, Field(ge=0.0, lt=1.0)] = 0.0
     reference_outputs: Positive | None = None
 
 
@@ -137,15 +142,15 @@ class HeadSettings:
     published runs leave open.
     """
 
-    enabled: bool = True
+    enabled: Switch = True
     version: HeadVersion = "V0"
-    loss_weight: Annotated[float, Field(ge=0.0)] = 0.1
-    start_after_epoch: Annotated[int, Field(ge=-1)] = -1
-    level_weights: tuple[float, float, float, float] = (0.1, 0.2, 0.5, 1.0)
+    loss_weight: Annotated[Number, Field(ge=0.0)] = 0.1
+    start_after_epoch: Annotated[Integer, Field(ge=-1)] = -1
+    level_weights: tuple[Number, Number, Number, Number] = (0.1, 0.2, 0.5, 1.0)
     prediction_threshold: Share = 0.0
-    use_probability_map: bool = True
-    alpha: float = 0.125
-    temperature: Annotated[float, Field(gt=0.0)] = 0.125
+    use_probability_map: Switch = True
+    alpha: Number = 0.125
+    temperature: Annotated[Number, Field(gt=0.0)] = 0.125
     momentum: Share = 0.9
     inferred: tuple[str, ...] = ()
 
@@ -171,16 +176,20 @@ class TrainingSettings:
 
     epochs: ModalityEpochs
     batch_size: Positive
-    weight_decay: Annotated[float, Field(ge=0.0)]
+    weight_decay: Annotated[Number, Field(ge=0.0)]
     milestones: tuple[NotNegative, ...]
-    learning_rate: Annotated[float, Field(gt=0.0)] = 0.1
-    decay: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
+    learning_rate: Annotated[Number, Field(gt=0.0)] = 0.1
+    decay: Annotated[Number, Field(gt=0.0, le=1.0)] = 0.1
     warm_up_epochs: NotNegative = 5
     momentum: Share = 0.9
-    nesterov: bool = True
+    nesterov: Switch = True
     precision: Precision = "float32"
-    seed: NotNegative = 1
-    hold_out_validation: bool = False
+    seed: Annotated[Integer, Field(ge=0, lt=2**63)] = 1
+    hold_out_validation: Switch = False
+
+    def __post_init__(self) -> None:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0")
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -194,21 +203,21 @@ class EvaluationSettings:
 class EnsembleWeights:
     """Weight of each modality's logits in the ensemble."""
 
-    joint: float
-    bone: float
-    joint_motion: float
-    bone_motion: float
+    joint: Number
+    bone: Number
+    joint_motion: Number
+    bone_motion: Number
 
 
 @dataclass(frozen=True, config=_STRICT)
 class PublishedAccuracy:
     """Top-1 accuracy in percent as published: the best epoch on the test set."""
 
-    joint: float
-    bone: float
-    joint_motion: float
-    bone_motion: float
-    ensemble: float
+    joint: Number
+    bone: Number
+    joint_motion: Number
+    bone_motion: Number
+    ensemble: Number
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -237,10 +246,11 @@ class Recipe:
             raise ValueError(
                 f"model.reference_outputs is {outputs}, fewer than the {self.classes} classes"
             )
-        if self.head.enabled and self.loader.window % 4:
+        window = self.loader.window
+        if self.head.enabled and (window % 4 or window > _HEAD_SIZE):
             raise ValueError(
-                f"loader.window is {self.loader.window}; FR-Head needs a multiple of 4, "
-                "because two blocks halve the frames"
+                f"loader.window is {window}; FR-Head needs a multiple of 4, because two blocks "
+                f"halve the frames, up to {_HEAD_SIZE}, the size of its features"
             )
         if self.validation.column == self.split.column:
             strange = sorted(set(self.validation.values) - set(self.split.train))
@@ -258,13 +268,21 @@ class Recipe:
     def for_training(self, modality: Modality) -> Recipe:
         """The recipe without what training one modality does not depend on.
 
-        Two runs whose reduced recipes are equal train the same model, so this is what a
-        checkpoint's place is derived from.
+        Two runs whose reduced recipes are equal train the same model.
         """
         epochs = getattr(self.training.epochs, modality)
         same_epochs = ModalityEpochs(**dict.fromkeys(MODALITIES, epochs))
-        training = dataclasses.replace(self.training, epochs=same_epochs)
-        return dataclasses.replace(self, training=training, title="", ensemble=None, published=None)
+        held_out = self.validation.values if self.training.hold_out_validation else ()
+        return dataclasses.replace(
+            self,
+            title="",
+            preparation=Preparation(),
+            validation=dataclasses.replace(self.validation, values=held_out),
+            head=dataclasses.replace(self.head, inferred=()),
+            training=dataclasses.replace(self.training, epochs=same_epochs),
+            ensemble=None,
+            published=None,
+        )
 
 
 _RECIPE = TypeAdapter(Recipe)
@@ -398,17 +416,27 @@ def _parse_yaml(path: Path) -> Recipe:
             found=type(data).__name__,
             expected="a mapping of settings",
         )
-    return _validated(data, file=path, lines=_key_lines(node))
+    return _validated(data, file=path, lines=_key_lines(node, path))
 
 
-def _key_lines(node: yaml.Node | None, prefix: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """1-based line of every key of a YAML document, by its path."""
+def _key_lines(
+    node: yaml.Node | None, file: Path, prefix: tuple[str, ...] = ()
+) -> dict[tuple[str, ...], int]:
+    """1-based line of every key of a YAML document, by its path; no key may come twice."""
     lines: dict[tuple[str, ...], int] = {}
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             place = (*prefix, str(key.value))
-            lines[place] = key.start_mark.line + 1
-            lines |= _key_lines(value, place)
+            line = key.start_mark.line + 1
+            if place in lines:
+                raise RecipeError(
+                    f"is there twice, first in line {lines[place]}",
+                    file=file,
+                    line=line,
+                    field=".".join(place),
+                )
+            lines[place] = line
+            lines |= _key_lines(value, file, place)
     return lines
 
 

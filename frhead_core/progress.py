@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -32,6 +33,15 @@ class Reporter:
 
     def end(self) -> None:
         """Finish the task that is under way."""
+
+    @contextmanager
+    def task(self, title: str, total: int, unit: str, done: int = 0) -> Iterator[None]:
+        """A task from ``begin`` to ``end``, which comes however the task ends."""
+        self.begin(title, total, unit, done)
+        try:
+            yield
+        finally:
+            self.end()
 
     def message(self, text: str) -> None:
         """Say one line that is worth reading later."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 
 from frhead_core.data.packed import PackedSequences
@@ -22,6 +24,14 @@ class SequenceStore(PackedSequences):
         return tuple(
             column.removeprefix(PART_PREFIX) for column in columns if column.startswith(PART_PREFIX)
         )
+
+    def content_digest(self) -> str:
+        """SHA-256 over the coordinates and the index: what training from the store depends on."""
+        digest = hashlib.sha256()
+        for name in ("coordinates.npy", "index.csv"):
+            with (self.directory / name).open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
 
     def rows(self, benchmark: str, part: str) -> np.ndarray:
         """Index rows of a part, ``"train"`` or ``"test"``, of a benchmark's split.

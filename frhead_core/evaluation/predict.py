@@ -1,50 +1,19 @@
-"""Logits of samples, and the scores of a trained model on a part of a store."""
+"""The scores of a trained model on a part of a store."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import nn
 
-from frhead_core.config import Precision, Recipe
-from frhead_core.data.loader import SampleBatches
+from frhead_core.config import Recipe
 from frhead_core.data.store import SequenceStore
+from frhead_core.evaluation.logits import score_samples
 from frhead_core.evaluation.scores import Scores
 from frhead_core.progress import Reporter
 from frhead_core.training.artifact import ModelArtifact
 from frhead_core.training.device import choose_device
 from frhead_core.training.samples import Part, evaluation_batches, part_rows, sample_names
-
-
-@torch.inference_mode()
-def score_samples(
-    model: nn.Module,
-    batches: SampleBatches,
-    *,
-    device: torch.device,
-    precision: Precision = "float32",
-    reporter: Reporter | None = None,
-) -> np.ndarray:
-    """Logits of every sample of ``batches``, in their order.
-
-    The model is put into evaluation mode and back into the mode it was in.
-
-    Returns:
-        (n, K) float32.
-    """
-    was_training = model.training
-    model.eval()
-    logits = []
-    for batch in batches.epoch():
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            output = model(batch.coordinates.to(device))
-        logits.append(output.float().cpu().numpy())
-        if reporter is not None:
-            reporter.advance(len(batch.rows))
-    model.train(was_training)
-    return np.concatenate(logits)
 
 
 def evaluate_model(
@@ -76,15 +45,15 @@ def evaluate_model(
     chosen = choose_device(device)
     rows = part_rows(store, recipe, part)
     batches = evaluation_batches(store, recipe, rows, artifact.modality)
-    reporter.begin(f"evaluate {artifact.modality} {which} on {part}", len(rows), "samples")
-    logits = score_samples(
-        artifact.load(which).to(chosen),
-        batches,
-        device=chosen,
-        precision=recipe.training.precision,
-        reporter=reporter,
-    )
-    reporter.end()
+    title = f"evaluate {artifact.modality} {which} on {part}"
+    with reporter.task(title, len(rows), "samples"):
+        logits = score_samples(
+            artifact.load(which).to(chosen),
+            batches,
+            device=chosen,
+            precision=recipe.training.precision,
+            reporter=reporter,
+        )
     return _scores(artifact, store, recipe, rows, logits, part, which)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from safetensors.torch import load as from_safetensors
 
 from frhead_core.config import Modality, Recipe, check_modality, load_recipe, recipe_to_yaml
 from frhead_core.errors import InputError
-from frhead_core.files import write_atomically
+from frhead_core.files import replaced_directory
 from frhead_core.models.recogniser import Recogniser
 from frhead_core.models.registry import build_model
 from frhead_core.training.model_card import model_card
@@ -127,20 +128,22 @@ def write_artifact(
     metadata: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]],
     training_samples: Sequence[str] | None,
+    events: Path | None = None,
 ) -> None:
-    """Write a model artifact; ``metadata.json`` comes last, so that what opens is complete.
+    """Write a model artifact, which appears as a whole in the place of an older one.
 
     Args:
-        directory: Made if needed.
+        directory: The directory to make.
         recipe: The full recipe.
         modality: What the model sees.
         weights: Contents of the safetensors files by name (``last``, ``best_on_test``).
         metadata: Provenance and metrics.
         history: One row per epoch.
         training_samples: Names of the samples trained on, None if that is not known.
+        events: Directory of TensorBoard event files to keep with the model.
 
     Raises:
-        InputError: If a file cannot be written.
+        InputError: If a file cannot be written, or ``directory`` holds something else.
     """
     full = {"format_version": FORMAT_VERSION, "modality": modality, **metadata}
     files = {f"{name}.safetensors": content for name, content in weights.items()}
@@ -150,5 +153,13 @@ def write_artifact(
         files["training_samples.txt"] = "".join(f"{name}\n" for name in training_samples).encode()
     files["README.md"] = model_card(recipe, full).encode()
     files["metadata.json"] = (json.dumps(full, indent=2, sort_keys=True) + "\n").encode()
-    for name, content in files.items():
-        write_atomically(directory / name, content)
+    with replaced_directory(directory, is_model) as temporary:
+        for name, content in files.items():
+            (temporary / name).write_bytes(content)
+        if events is not None and events.is_dir():
+            shutil.copytree(events, temporary / "tensorboard", copy_function=shutil.copyfile)
+
+
+def is_model(directory: Path) -> bool:
+    """Whether a directory is a model artifact."""
+    return (directory / "metadata.json").is_file() and (directory / "recipe.yaml").is_file()

@@ -89,9 +89,15 @@ class CheckpointDirectory:
             reporter.message(f"waiting: another process is training this model in {self.directory}")
             lock.acquire()
         try:
+            self._remove_unfinished()
             yield
         finally:
             lock.release()
+
+    def _remove_unfinished(self) -> None:
+        """Remove what a writer that was killed left half-written."""
+        for path in self.directory.glob(".*.part"):
+            path.unlink()
 
     def save(self, model: nn.Module, optimizer: torch.optim.Optimizer, position: Position) -> None:
         """Write the state of training; the previous checkpoint stays if that fails.
@@ -113,8 +119,16 @@ class CheckpointDirectory:
         torch.save(state, content)
         self._write(self.path, content.getvalue())
 
-    def load(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Position | None:
+    def load(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, epochs: int
+    ) -> Position | None:
         """Put the saved state into model, optimizer and random generators.
+
+        Args:
+            model: Changed in place.
+            optimizer: Changed in place.
+            epochs: Epochs to train; if all are done the number of threads does not matter, and
+                that of the checkpoint is taken over.
 
         Returns:
             Where to go on, or None if there is no checkpoint.
@@ -126,11 +140,14 @@ class CheckpointDirectory:
         if not self.path.exists():
             return None
         state = self._read()
+        position = Position(**state["position"])
+        if position.epoch >= epochs:
+            self.threads = state["threads"]
         self._check_threads(state["threads"])
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         _restore_random_states(state["random"])
-        return Position(**state["position"])
+        return position
 
     def best_weights(self, epoch: int) -> Path:
         """Where the weights of an epoch are kept while it is the best (1-based)."""
@@ -153,8 +170,8 @@ class CheckpointDirectory:
             raise CheckpointError(
                 error.problem,
                 file=path,
-                hint="The last complete checkpoint is still there; make room and run the same "
-                "command again",
+                hint="Make room and run the same command again: it goes on from the last complete "
+                "checkpoint, if there is one",
             ) from error
 
     def _read(self) -> dict[str, Any]:

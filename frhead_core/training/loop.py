@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-import shutil
+import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,12 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from frhead_core.config import Modality, Recipe, recipe_to_json
+from frhead_core.config import EvaluationSettings, Modality, Recipe, recipe_to_json
 from frhead_core.data.loader import Batch
 from frhead_core.data.store import SequenceStore
-from frhead_core.errors import NonFiniteLossError
+from frhead_core.errors import CheckpointError, NonFiniteLossError
+from frhead_core.evaluation.logits import score_samples
 from frhead_core.evaluation.metrics import summarise
-from frhead_core.evaluation.predict import score_samples
 from frhead_core.models.recogniser import Losses
 from frhead_core.models.registry import build_model
 from frhead_core.progress import Reporter
@@ -35,6 +36,7 @@ from frhead_core.training.device import choose_device, use_threads
 from frhead_core.training.interruption import StopRequest, stop_requests
 from frhead_core.training.samples import (
     Part,
+    check_labels,
     evaluation_batches,
     part_rows,
     sample_names,
@@ -100,16 +102,28 @@ def train(job: TrainingJob, reporter: Reporter | None = None) -> TrainedModel:
         job.checkpoint_root / _identity(job, store), threads, job.accept_different_threads
     )
     with place.exclusively(reporter):
-        run = _Run(job, store, place, reporter)
-        run.finish_epochs()
-        return run.write_model()
+        try:
+            run = _Run(job, store, place, reporter)
+            run.finish_epochs()
+            return run.write_model()
+        except OSError as error:  # such as event files on a full disk
+            raise CheckpointError(
+                f"cannot be read or written ({error.strerror})",
+                file=error.filename or place.directory,
+                hint="The same command goes on from the last complete checkpoint",
+            ) from error
 
 
 def _identity(job: TrainingJob, store: SequenceStore) -> str:
+    # How many samples are scored at a time decides nothing that is trained.
+    recipe = dataclasses.replace(
+        job.recipe.for_training(job.modality), evaluation=EvaluationSettings()
+    )
     return identity_hash(
         code=job.code_version,
-        data=store.metadata.data_fingerprint,
-        recipe=recipe_to_json(job.recipe.for_training(job.modality)),
+        torch=torch.__version__,
+        data=store.content_digest(),
+        recipe=recipe_to_json(recipe),
         modality=job.modality,
         seed=job.recipe.training.seed,
     )
@@ -134,10 +148,11 @@ class _Run:
         rows = part_rows(store, job.recipe, self.evaluated_part)
         self.evaluation = evaluation_batches(store, job.recipe, rows, job.modality, job.workers)
         self.evaluation_labels = store.index["label"].to_numpy(dtype=np.int64)[rows]
+        check_labels(store, job.recipe)
         torch.manual_seed(self.settings.seed)
         self.model = build_model(job.recipe).to(self.device)
         self.optimizer = self._optimizer()
-        self.position = place.load(self.model, self.optimizer) or Position()
+        self.position = place.load(self.model, self.optimizer, self.epochs) or Position()
         self.events = place.directory / EVENTS
         self._saved_at = time.monotonic()
 
@@ -155,17 +170,6 @@ class _Run:
         if self.position.epoch >= self.epochs:
             self.reporter.message("every epoch is done; nothing to train")
             return
-        self._announce()
-        with (
-            SummaryWriter(str(self.events), purge_step=self.position.epoch + 1) as events,
-            stop_requests() as request,
-        ):
-            while self.position.epoch < self.epochs:
-                row = self._finish_epoch(request)
-                self._write_events(events, row)
-        self.reporter.end()
-
-    def _announce(self) -> None:
         position, size = self.position, self.settings.batch_size
         done = (position.epoch * len(self.batches) + position.batch) * size
         if done:
@@ -174,7 +178,14 @@ class _Run:
                 f"batch {position.batch + 1} of {len(self.batches)}"
             )
         total = self.epochs * len(self.batches) * size
-        self.reporter.begin(f"train {self.job.modality}", total, "samples", done)
+        with (
+            self.reporter.task(f"train {self.job.modality}", total, "samples", done),
+            SummaryWriter(str(self.events), purge_step=position.epoch + 1) as events,
+            stop_requests() as request,
+        ):
+            while self.position.epoch < self.epochs:
+                row = self._finish_epoch(request)
+                self._write_events(events, row)
 
     def _finish_epoch(self, request: StopRequest) -> dict[str, Any]:
         """The rest of the epoch under way, its evaluation and its checkpoint."""
@@ -297,7 +308,6 @@ class _Run:
             "last": to_safetensors(contiguous_state(self.model)),
             self.best_name: self.place.best_weights(position.best["epoch"]).read_bytes(),
         }
-        shutil.copytree(self.events, self.job.output / EVENTS, dirs_exist_ok=True)
         write_artifact(
             self.job.output,
             recipe=recipe,
@@ -306,6 +316,7 @@ class _Run:
             metadata=self._metadata(metrics),
             history=position.history,
             training_samples=sample_names(self.store, rows),
+            events=self.events,
         )
         return TrainedModel(self.job.output, metrics)
 
@@ -326,6 +337,12 @@ class _Run:
             "data_fingerprint": self.store.metadata.data_fingerprint,
             "seed": self.settings.seed,
             "threads": self.place.threads,
+            "device": self.device.type,
+            "versions": {
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "numpy": np.__version__,
+            },
             "precision": self.settings.precision,
             "trained_on": trained_on,
             "metrics": metrics,

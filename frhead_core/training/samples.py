@@ -39,6 +39,25 @@ def part_rows(store: SequenceStore, recipe: Recipe, part: Part) -> np.ndarray:
     return rows
 
 
+def check_labels(store: SequenceStore, recipe: Recipe) -> None:
+    """Refuse a store with samples of classes that the recipe does not have.
+
+    Raises:
+        InputError: Naming the first such sample.
+    """
+    rows = np.concatenate([store.rows(recipe.name, part) for part in ("train", "test")])
+    labels = store.index["label"].to_numpy()[rows]
+    if labels.size and labels.max() >= recipe.classes:
+        first = rows[np.argmax(labels >= recipe.classes)]
+        raise InputError(
+            "the recipe has fewer classes than the store",
+            file=store.directory,
+            field=sample_names(store, np.array([first]))[0],
+            found=f"class {store.index['label'].to_numpy()[first]}",
+            expected=f"0 to {recipe.classes - 1} (the recipe's classes: {recipe.classes})",
+        )
+
+
 def sample_names(store: SequenceStore, rows: np.ndarray) -> tuple[str, ...]:
     """Names of index rows."""
     return tuple(store.index["name"].to_numpy()[rows].tolist())

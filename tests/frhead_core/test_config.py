@@ -81,6 +81,14 @@ def test_published_accuracies_and_weights() -> None:
         ("split.test=[2,3]", r"split.*camera \[2\] is in both train and test"),
         ("model.reference_outputs=5", "fewer than the 10 classes"),
         ("training.learning_rate=.nan", "training.learning_rate.*finite"),
+        ('training.batch_size="16"', "training.batch_size.*valid integer; found '16'"),
+        ("training.batch_size=16.0", "training.batch_size.*valid integer; found 16.0"),
+        ("training.nesterov=1", "training.nesterov.*valid boolean"),
+        ("training.seed=true", "training.seed.*valid integer; found True"),
+        ("training.seed=9223372036854775808", "training.seed.*less than 9223372036854775808"),
+        ("training.momentum=0", "nesterov needs a momentum above 0"),
+        ("loader.window=260", "loader.window is 260.*up to 256"),
+        ("loader.persons=2", "loader.persons: input should be 1; found 2"),
         ("training.batch_size", "not a setting.*expected key=value"),
         ("training.batch_size=[", "training.batch_size.*not valid YAML"),
     ],
@@ -108,6 +116,13 @@ def test_an_unknown_key_names_file_line_and_the_nearest(tmp_path: Path) -> None:
         load_recipe(path)
     expected = f"{path}:{line}: training.warmup_epochs: unknown key. Did you mean warm_up_epochs?"
     assert str(caught.value) == expected
+
+
+def test_a_key_that_is_there_twice_is_named(tmp_path: Path) -> None:
+    path = changed_file(tmp_path, lambda data: None)
+    path.write_text(path.read_text() + "classes: 11\n")
+    with pytest.raises(RecipeError, match=r"own\.yaml:\d+: classes: is there twice, first in line"):
+        load_recipe(path)
 
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:
@@ -151,5 +166,12 @@ def test_for_training_drops_what_training_does_not_depend_on() -> None:
         },
     )
     assert reduced(same) == reduced(recipe)
+    unused = override(
+        recipe,
+        {"head.inferred": [], "validation.values": [2], "preparation.max_quarantined_share": 0.5},
+    )
+    assert reduced(unused) == reduced(recipe)
+    held_out = override(recipe, {"training.hold_out_validation": True})
+    assert reduced(override(held_out, {"validation.values": [2]})) != reduced(held_out)
     assert reduced(override(recipe, {"training.seed": 7})) != reduced(recipe)
     assert recipe.for_training("bone") != recipe.for_training("joint")  # 70 and 80 epochs

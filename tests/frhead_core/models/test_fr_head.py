@@ -116,8 +116,14 @@ def test_head_is_float32_under_bfloat16() -> None:
         for c, t in zip((4, 8, 8, 8), lengths, strict=True)
     ]
     logits, labels = torch.randn(3, 5), torch.tensor([0, 3, 4])
+    computed: list[torch.dtype] = []
+    for module in head.modules():
+        if isinstance(module, torch.nn.Conv1d | torch.nn.Linear | torch.nn.BatchNorm1d):
+            module.register_forward_hook(lambda _, inputs, y: computed.append(y.dtype))
     with torch.autocast("cpu", torch.bfloat16):
         loss = head(levels, logits, labels)
+    assert len(computed) == 8 * 3
+    assert set(computed) == {torch.float32}
     assert loss.total.dtype == torch.float32
     weighted = [w * (a + b) for w, (a, b) in zip((0.1, 0.2, 0.5, 1.0), loss.terms, strict=True)]
     torch.testing.assert_close(loss.total, sum(weighted, torch.zeros(())))

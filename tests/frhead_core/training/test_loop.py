@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -197,11 +199,77 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(
     assert [row["epoch"] for row in notes.rows] == [2]
 
 
-def test_other_number_of_threads_is_refused_unless_accepted(make_job: MakeJob) -> None:
-    train(make_job({"training.epochs": 1}))
+def half_trained(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> TrainingJob:
+    """A job of two epochs that was stopped after the first."""
+    job = make_job()
+
+    def stop(self: Notes, row: Mapping[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Notes, "record", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(job, Notes())
+    return job
+
+
+def test_other_number_of_threads_is_refused_unless_accepted(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half_trained(make_job, monkeypatch)
     with pytest.raises(CheckpointError, match=r"threads.*found 1; expected 2.*--threads 1"):
-        train(make_job({"training.epochs": 1}, threads=2))
-    train(make_job({"training.epochs": 1}, threads=2, accept_different_threads=True))
+        train(make_job(threads=2))
+    train(make_job(threads=2, accept_different_threads=True))
+
+
+def test_a_finished_training_serves_any_number_of_threads(make_job: MakeJob) -> None:
+    train(make_job({"training.epochs": 1}))
+    again = train(make_job({"training.epochs": 1}, threads=2))
+    assert ModelArtifact.open(again.directory).metadata["threads"] == 1  # of its training
+
+
+def test_progress_ends_however_training_ends(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = []
+    monkeypatch.setattr(Notes, "end", lambda self: ends.append(1))
+    half_trained(make_job, monkeypatch)
+    assert ends == [1]
+
+
+def test_data_prepared_otherwise_are_trained_on_anew(
+    make_job: MakeJob, synthetic_store: Path, tmp_path: Path
+) -> None:
+    first = (train(make_job()).directory / "last.safetensors").read_bytes()
+    store = tmp_path / "store"
+    shutil.copytree(synthetic_store, store)
+    coordinates = np.lib.format.open_memmap(store / "coordinates.npy", mode="r+")
+    coordinates[0, 0, 0] += 0.25
+    coordinates.flush()
+    notes = Notes()
+    second = train(make_job(store=store), notes).directory / "last.safetensors"
+    assert len(notes.rows) == 2
+    assert second.read_bytes() != first
+
+
+def test_a_model_takes_the_place_of_an_older_one_as_a_whole(make_job: MakeJob) -> None:
+    settings = {"training.hold_out_validation": True, "training.epochs": 1}
+    train(make_job(settings))
+    directory = train(make_job({"training.epochs": 1})).directory
+    assert sorted(path.stem for path in directory.glob("*.safetensors")) == ["best_on_test", "last"]
+
+
+def test_a_folder_with_something_else_is_not_touched(make_job: MakeJob, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="model: exists and holds something else"):
+        train(make_job({"training.epochs": 1}))
+    assert (tmp_path / "model" / "thesis.tex").read_text() == "years of work"
+
+
+def test_samples_of_classes_that_the_recipe_lacks_are_named(make_job: MakeJob) -> None:
+    with pytest.raises(InputError, match=r"a08_\w+: the recipe has fewer classes.*found class 6"):
+        train(make_job({"classes": 6}))
 
 
 def test_a_damaged_checkpoint_is_named(make_job: MakeJob) -> None:
