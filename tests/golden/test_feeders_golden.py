@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from frhead_core.config import MODALITIES, NTULoader, Preparation, load_recipe
+from frhead_core.config import MODALITIES, Modality, NTULoader, Preparation, load_recipe
 from frhead_core.data import ntu_transform, nw_ucla, nw_ucla_transform
 from frhead_core.data.datasets import (
     denoise_skeletons,
@@ -23,8 +22,9 @@ from frhead_core.data.modalities import apply_modality
 from frhead_core.data.ragged import RaggedBatch
 from frhead_core.data.store import SequenceStore
 from frhead_core.skeletons import skeleton
+from tests.golden.files import FEEDERS, each, read_arrays
 
-FOLDER = Path(os.environ.get("FRHEAD_GOLDEN", Path(__file__).parent)) / "feeders"
+FILES = sorted(path.stem for path in FEEDERS.glob("*.npz"))
 LAYOUTS = {"ucla": "nw-ucla", "ntu_rgb_d": "ntu"}
 NTU, NW_UCLA = skeleton("ntu"), skeleton("nw-ucla")
 
@@ -35,9 +35,14 @@ CHECKS: dict[str, Callable[[Arrays], None]] = {}
 
 
 def checks(function: Callable[[Arrays], None]) -> Callable[[Arrays], None]:
-    """Registers a check for the file that the function is named after."""
+    """Registers a check for the files whose names begin with the function's."""
     CHECKS[function.__name__] = function
     return function
+
+
+def check_of(file: str) -> str | None:
+    """The most special of the checks that are meant for a file."""
+    return max((name for name in CHECKS if file.startswith(name)), key=len, default=None)
 
 
 def exactly(found: np.ndarray, expected: np.ndarray) -> None:
@@ -69,6 +74,17 @@ def under(arrays: Arrays, prefix: str) -> Arrays:
     return found
 
 
+def in_order(clips: Arrays) -> list[np.ndarray]:
+    """Clips by the number that is their name."""
+    return [clips[name] for name in sorted(clips, key=int)]
+
+
+def modalities_in(arrays: Arrays) -> list[Modality]:
+    found = [modality for modality in MODALITIES if modality in arrays]
+    assert found, "no modality"
+    return found
+
+
 @checks
 def graphs(arrays: Arrays) -> None:
     names = {name.split("/")[0] for name in arrays}
@@ -77,8 +93,8 @@ def graphs(arrays: Arrays) -> None:
         layout = skeleton(LAYOUTS[name])
         exactly(layout.adjacency(), arrays[f"{name}/A"])
         exactly(np.array(layout.edges), arrays[f"{name}/inward"])
-        in_order = sorted(map(tuple, arrays[f"{name}/bone_pairs"].tolist()))
-        exactly(np.array(layout.bone_pairs), np.array(in_order))
+        pairs = sorted(map(tuple, arrays[f"{name}/bone_pairs"].tolist()))
+        exactly(np.array(layout.bone_pairs), np.array(pairs))
 
 
 def ucla_batch(raw: list[np.ndarray], names: np.ndarray) -> RaggedBatch:
@@ -90,15 +106,15 @@ def ucla_batch(raw: list[np.ndarray], names: np.ndarray) -> RaggedBatch:
 @checks
 def nw_ucla_test_transform(arrays: Arrays) -> None:
     names = arrays["sample_names"]
-    raw = [clip for _, clip in sorted(under(arrays, "raw/").items())]
-    batch = ucla_batch(raw, names)
+    batch = ucla_batch(in_order(under(arrays, "raw/")), names)
     exactly(batch.frames, arrays["lengths"])
     exactly(np.array([nw_ucla.recording(str(name)).label for name in names]), arrays["labels"])
     exactly(np.array(nw_ucla.test_names())[arrays["list_index"]], names)
-    window = arrays["joint"].shape[2]
+    modalities = modalities_in(arrays)
+    window = arrays[modalities[0]].shape[2]
     draws = nw_ucla_transform.still_draws(batch.frames, window)
     joint = nw_ucla_transform.transform(batch, draws)
-    for modality in MODALITIES:
+    for modality in modalities:
         sharply(apply_modality(joint, modality, NW_UCLA), arrays[modality])
 
 
@@ -226,60 +242,59 @@ def ntu_feeder_test(arrays: Arrays) -> None:
 
 @checks
 def ntu_modality(arrays: Arrays) -> None:
-    for modality in MODALITIES:
+    for modality in modalities_in(arrays):
         closely(apply_modality(arrays["x"], modality, NTU), arrays[modality])
 
 
 @checks
 def ntu_augment(arrays: Arrays) -> None:
+    matrices = {
+        "pose_to_bone_matrix": NTU.pose_to_bones(),
+        "bone_to_pose_matrix": NTU.bones_to_pose(),
+        "symmetry_matrix": NTU.mirror_mean(),
+        "bone_directed_pairs": np.array(NTU.chain),
+        "bone_symmetric_pairs": np.array(NTU.mirrored),
+    }
+    for name in matrices.keys() & arrays.keys():
+        exactly(matrices[name], arrays[name])
+    if "angles" in arrays:
+        closely(ntu_transform.rotation_matrices(arrays["angles"]), arrays["rotation_matrices"])
+    drawn_before = {name: name.rpartition("/")[0] for name in arrays if name.endswith("/out")}
+    assert drawn_before or matrices.keys() & arrays.keys()
+    for name, case in drawn_before.items():
+        closely(augmented(arrays, case), arrays[name])
+
+
+def augmented(arrays: Arrays, case: str) -> np.ndarray:
+    """The clip as a random change made it, from the numbers that were drawn for the case."""
     x = arrays["x"][np.newaxis]
-    exactly(NTU.pose_to_bones(), arrays["pose_to_bone_matrix"])
-    exactly(NTU.bones_to_pose(), arrays["bone_to_pose_matrix"])
-    exactly(NTU.mirror_mean(), arrays["symmetry_matrix"])
-    exactly(np.array(NTU.chain), arrays["bone_directed_pairs"])
-    exactly(np.array(NTU.mirrored), arrays["bone_symmetric_pairs"])
-    closely(ntu_transform.rotation_matrices(arrays["angles"]), arrays["rotation_matrices"])
-    for name, angles in under(arrays, "random_rot/").items():
-        if name.endswith("/angles"):
-            matrices = ntu_transform.rotation_matrices(angles[np.newaxis])
-            expected = arrays[f"random_rot/{name.removesuffix('/angles')}/out"]
-            closely(ntu_transform.rotate(x, matrices)[0], expected)
-    for name, factors in under(arrays, "random_scale/").items():
-        if name.endswith("/scale"):
-            expected = arrays[f"random_scale/{name.removesuffix('/scale')}/out"]
-            closely(ntu_transform.scale_bones(x, factors[np.newaxis], NTU)[0], expected)
-    hidden = arrays["random_mask/frames"][np.newaxis]
-    closely(ntu_transform.mask_frames(x, hidden)[0], arrays["random_mask/out"])
+    if case.startswith("random_rot/"):
+        matrices = ntu_transform.rotation_matrices(arrays[f"{case}/angles"][np.newaxis])
+        return ntu_transform.rotate(x, matrices)[0]
+    if case.startswith("random_scale/"):
+        return ntu_transform.scale_bones(x, arrays[f"{case}/scale"][np.newaxis], NTU)[0]
+    assert case.startswith("random_mask"), f"nothing is known of {case}"
+    return ntu_transform.mask_frames(x, arrays[f"{case}/frames"][np.newaxis])[0]
 
 
-FILES = sorted(path.stem for path in FOLDER.glob("*.npz"))
+@pytest.mark.parametrize("file", each(FILES, "feeders"))
+def test_feeder_file(file: str) -> None:
+    name = check_of(file)
+    if name is None:
+        pytest.skip(f"nothing is known of feeders/{file}.npz")
+    CHECKS[name](read_arrays(FEEDERS / f"{file}.npz"))
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_feeder_file(name: str) -> None:
-    if name not in CHECKS:
-        pytest.skip(f"nothing is known of feeders/{name}.npz")
-    with np.load(FOLDER / f"{name}.npz", allow_pickle=False) as file:
-        CHECKS[name](dict(file))
+CLIPS = [file for file in FILES if check_of(file) == "nw_ucla_test_transform"]
 
 
-def test_there_are_files_to_check() -> None:
-    assert FOLDER.parent.is_dir(), f"FRHEAD_GOLDEN names no folder: {FOLDER.parent}"
-    if not FOLDER.is_dir():
-        pytest.skip(f"{FOLDER.parent} has no feeders/")
-    assert FILES, f"no golden file in {FOLDER}"
-
-
-def test_from_raw_files_to_batches(tmp_path: Path) -> None:
-    path = FOLDER / "nw_ucla_test_transform.npz"
-    if not path.is_file():
-        pytest.skip(f"no {path.name}")
-    with np.load(path, allow_pickle=False) as file:
-        arrays = dict(file)
+@pytest.mark.parametrize("file", each(CLIPS, "test clips of NW-UCLA"))
+def test_from_raw_files_to_batches(file: str, tmp_path: Path) -> None:
+    arrays = read_arrays(FEEDERS / f"{file}.npz")
     raw = tmp_path / "raw"
     raw.mkdir()
-    names, clips = arrays["sample_names"].tolist(), sorted(under(arrays, "raw/").items())
-    for name, label, (_, clip) in zip(names, arrays["labels"].tolist(), clips, strict=True):
+    names, clips = arrays["sample_names"].tolist(), in_order(under(arrays, "raw/"))
+    for name, label, clip in zip(names, arrays["labels"].tolist(), clips, strict=True):
         content = {"file_name": name, "skeletons": clip.tolist(), "label": label + 1}
         (raw / f"{name}.json").write_text(json.dumps(content))
     recipe = load_recipe("nw-ucla")
@@ -291,7 +306,7 @@ def test_from_raw_files_to_batches(tmp_path: Path) -> None:
     )
     store = SequenceStore.open(tmp_path / "store")
     in_golden_order = [store.index["name"].tolist().index(name) for name in names]
-    for modality in MODALITIES:
+    for modality in modalities_in(arrays):
         batches = SampleBatches(
             store,
             np.array(in_golden_order),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,18 +12,27 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from frhead_core.models.fr_head import ContrastSettings, PrototypeContrast, outcomes
+from tests.golden.files import MODELS, each, read_arrays, read_json
 
-FOLDER = Path(os.environ.get("FRHEAD_GOLDEN", Path(__file__).parent)) / "models"
-SETTINGS_FILE = FOLDER / "frhead_unit.json"
-SETTINGS: dict[str, Any] = json.loads(SETTINGS_FILE.read_text()) if SETTINGS_FILE.exists() else {}
+SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
+    (path.stem, name): settings
+    for path in sorted(MODELS.glob("frhead_unit*.json"))
+    for name, settings in read_json(path).items()
+    if path.with_suffix(".npz").is_file()
+}
 
 pytestmark = pytest.mark.golden
 
 
-@pytest.fixture(scope="module")
-def arrays() -> dict[str, np.ndarray]:
-    with np.load(FOLDER / "frhead_unit.npz", allow_pickle=False) as file:
-        return {key: file[key] for key in file.files}
+@cache
+def arrays_of(file: str) -> dict[str, np.ndarray]:
+    return read_arrays(MODELS / f"{file}.npz")
+
+
+def settings_in(file: str) -> set[str]:
+    """Names of the settings that a file of arrays has results of."""
+    results = (name for name in arrays_of(file) if name.endswith("/loss1"))
+    return {name.removesuffix("/loss1").removesuffix("/f64") for name in results}
 
 
 def close(found: Tensor, expected: np.ndarray, dtype: torch.dtype) -> None:
@@ -36,14 +43,18 @@ def close(found: Tensor, expected: np.ndarray, dtype: torch.dtype) -> None:
     )
 
 
-def test_there_are_settings() -> None:
-    assert SETTINGS, f"no {SETTINGS_FILE}"
+FILES = sorted({file for file, _ in SETTINGS})
+
+
+@pytest.mark.parametrize("file", each(FILES, "arrays and settings of the loss"))
+def test_every_result_has_its_settings(file: str) -> None:
+    assert settings_in(file) == {name for of, name in SETTINGS if of == file}
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
-@pytest.mark.parametrize("name", sorted(SETTINGS))
-def test_two_batches(name: str, dtype: torch.dtype, arrays: dict[str, np.ndarray]) -> None:
-    s = SETTINGS[name]
+@pytest.mark.parametrize("setting", each(SETTINGS, "arrays and settings of the loss"), ids="/".join)
+def test_two_batches(setting: tuple[str, str], dtype: torch.dtype) -> None:
+    s, arrays, name = SETTINGS[setting], arrays_of(setting[0]), setting[1]
     inputs = s["inputs"]
     weight = torch.from_numpy(arrays[f"{inputs}/w"]).to(dtype).requires_grad_()
     bias = torch.from_numpy(arrays[f"{inputs}/b"]).to(dtype).requires_grad_()
@@ -83,6 +94,9 @@ def test_two_batches(name: str, dtype: torch.dtype, arrays: dict[str, np.ndarray
             found |= {"score_fn": fn_score.T, "score_fp": fp_score.T}
             for key, mask in zip(("tp", "fn", "fp"), outcome, strict=True):
                 np.testing.assert_array_equal(mask.numpy(), arrays[f"{name}/{key}{batch}"])
+            for key, mask in (("fn", outcome.false_negative), ("fp", outcome.false_positive)):
+                occurs = mask.any(0)[:, np.newaxis].numpy()
+                np.testing.assert_array_equal(occurs, arrays[f"{name}/has_{key}{batch}"])
         precision = "f64/" if dtype == torch.float64 else ""
         for key, value in found.items():
             assert value is not None
