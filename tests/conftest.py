@@ -1,8 +1,7 @@
-"""Fixtures for all rooms: where the golden numbers are, and a small synthetic dataset."""
+"""Fixtures for all rooms: our copy of the golden numbers, and a small synthetic dataset."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,13 @@ from frhead_core.data.datasets import (
     transform_sequences,
 )
 from frhead_core.data.synthetic import write_nw_ucla
+from tests.golden.files import OWN
 
 
 @pytest.fixture(scope="session")
 def golden_folder() -> Path:
-    return Path(os.environ.get("FRHEAD_GOLDEN", Path(__file__).parent / "golden"))
+    """Our own copy, which is whole, whatever FRHEAD_GOLDEN makes the golden tests look at."""
+    return OWN
 
 
 @pytest.fixture(scope="session")
