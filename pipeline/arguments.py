@@ -50,10 +50,13 @@ def pipeline_arguments(recipe: Recipe, modalities: Sequence[Modality]) -> Pipeli
 
 
 def splits_of_store(recipe: Recipe) -> dict[str, Split]:
-    """The splits of all benchmarks that are prepared alike, so that they share one store."""
+    """The splits of all benchmarks that are prepared alike, so that they share one store.
+
+    A split of one's own comes alone: its recordings need not be in any part of the others.
+    """
     shared = {
         other.name: other.split
         for other in map(load_recipe, benchmark_names())
         if (other.dataset, other.preparation) == (recipe.dataset, recipe.preparation)
     }
-    return shared | {recipe.name: recipe.split}
+    return shared if shared.get(recipe.name) == recipe.split else {recipe.name: recipe.split}

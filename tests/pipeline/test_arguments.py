@@ -16,7 +16,13 @@ def test_a_recipe_of_ones_own_brings_its_own_split() -> None:
     mine = override(load_recipe("nw-ucla"), {"split.train": [1], "split.test": [2, 3],
                                              "validation.values": [1]})  # fmt: skip
 
-    assert splits_of_store(mine)["nw-ucla"] == mine.split
+    assert splits_of_store(mine) == {"nw-ucla": mine.split}
+
+
+def test_recordings_need_not_fit_the_splits_of_other_benchmarks() -> None:
+    mine = override(load_recipe("demo"), {"name": "mine", "split.test": [3, 4]})
+
+    assert splits_of_store(mine) == {"mine": mine.split}
 
 
 @pytest.mark.parametrize(
@@ -28,7 +34,7 @@ def test_a_recipe_of_ones_own_brings_its_own_split() -> None:
         ("training.seed=7", {"recipe", "trainings"}),
         ("training.precision=bfloat16", {"recipe", "trainings"}),
         ("model.base_channels=32", {"recipe", "trainings"}),
-        ("preparation.official_list=false", {"recipe", "trainings", "preparation", "splits"}),
+        ("preparation.official_list=false", {"recipe", "preparation"}),
         ("split.test=[3, 4]", {"recipe", "trainings", "splits"}),
     ],
 )
