@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from kfp import dsl, kubernetes
 
+from components import runtime
 from components.denoise_skeletons.component import denoise_skeletons
 from components.ensemble_modalities.component import ensemble_modalities
 from components.evaluate_modality.component import evaluate_modality
@@ -33,12 +34,14 @@ class TrainerNode:
         accelerator: Resource name of the GPU.
         node_selector: Labels that the node must have.
         checkpoint_root: Where checkpoints go, a place that outlives the pod.
+        threads: CPU threads; 0 for all cores of the node.
     """
 
     gpus: int = 0
     accelerator: str = "nvidia.com/gpu"
     node_selector: tuple[tuple[str, str], ...] = ()
     checkpoint_root: str | None = None
+    threads: int = 0
 
 
 def build_pipeline(
@@ -123,4 +126,6 @@ def place(task: dsl.PipelineTask, node: TrainerNode) -> None:
     for key, value in node.node_selector:
         kubernetes.add_node_selector(task, key, value)
     if node.checkpoint_root is not None:
-        task.set_env_variable("FRHEAD_CHECKPOINT_ROOT", node.checkpoint_root)
+        task.set_env_variable(runtime.CHECKPOINT_ROOT, node.checkpoint_root)
+    if node.threads:
+        task.set_env_variable(runtime.THREADS, str(node.threads))

@@ -10,6 +10,11 @@ import click
 
 from pipeline import options
 
+_NO_CHECKPOINTS = (
+    "warning: without --checkpoint-root the checkpoints lie in the pod and end with it: a training "
+    "step that is preempted starts again from its first epoch"
+)
+
 
 @click.command("compile")
 @options.recipe_options
@@ -33,7 +38,15 @@ from pipeline import options
     metavar="LABEL=VALUE",
     help="Label that the node of a training step must have. May be repeated.",
 )
-@click.option("--checkpoint-root", help="Where training steps keep checkpoints, in their pods.")
+@click.option(
+    "--checkpoint-root",
+    help="Where training steps keep checkpoints: a folder in their pods that outlives them.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="CPU threads of a training step.  [default: all cores of its node]",
+)
 def command(
     benchmark: str,
     output: Path,
@@ -43,6 +56,7 @@ def command(
     accelerator: str,
     selectors: tuple[str, ...],
     checkpoint_root: str | None,
+    threads: int | None,
     **changes: Any,
 ) -> None:
     """Compile the pipeline of a benchmark to KFP v2 YAML; the raw data is given when it is run.
@@ -57,8 +71,11 @@ def command(
     from pipeline.compiling import compile_pipeline
     from pipeline.dag import TrainerNode
 
-    node = TrainerNode(gpu, accelerator, tuple(map(_label, selectors)), checkpoint_root)
+    labels = tuple(map(_label, selectors))
+    node = TrainerNode(gpu, accelerator, labels, checkpoint_root, threads or 0)
     compile_pipeline(pipeline_arguments(recipe, chosen), parallel_modalities, node, output)
+    if checkpoint_root is None:
+        click.echo(_NO_CHECKPOINTS, err=True)
     click.echo(f"pipeline: {output}")
 
 

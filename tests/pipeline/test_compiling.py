@@ -8,11 +8,12 @@ import yaml
 from frhead_core.config import MODALITIES, load_recipe
 from frhead_core.errors import FRHeadError
 from pipeline.arguments import pipeline_arguments
+from pipeline.cli import exit_code_of
 from pipeline.compiling import compile_pipeline
 from pipeline.dag import TrainerNode
 
 NO_NODE = TrainerNode()
-NODE = TrainerNode(2, "nvidia.com/gpu", (("pool", "training"),), "/checkpoints")
+NODE = TrainerNode(2, "nvidia.com/gpu", (("pool", "training"),), "/checkpoints", 4)
 
 
 def compiled(folder: Path, parallel: int = 1, node: TrainerNode = NO_NODE) -> list[dict]:
@@ -86,7 +87,10 @@ def test_training_asks_for_its_node(tmp_path: Path) -> None:
 
     assert container["resources"]["accelerator"]["resourceType"] == "nvidia.com/gpu"
     assert container["resources"]["accelerator"]["resourceCount"] == "2"
-    assert container["env"] == [{"name": "FRHEAD_CHECKPOINT_ROOT", "value": "/checkpoints"}]
+    assert container["env"] == [
+        {"name": "FRHEAD_CHECKPOINT_ROOT", "value": "/checkpoints"},
+        {"name": "FRHEAD_THREADS", "value": "4"},
+    ]
     assert "resources" not in executors["exec-evaluate-modality"]["container"]
     assert spec["root"]["dag"]["tasks"]["for-loop-1"]["iteratorPolicy"]["parallelismLimit"] == 4
     kubernetes = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
@@ -96,6 +100,16 @@ def test_training_asks_for_its_node(tmp_path: Path) -> None:
             "nodeSelector": {"labels": {"pool": "training"}},
         }
     }
+
+
+def test_checkpoints_that_would_be_lost_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["compile", "nw-ucla", "--output", str(tmp_path / "pipeline.yaml")]
+    assert exit_code_of(command) == 0
+    assert "--checkpoint-root" in capsys.readouterr().err
+    assert exit_code_of([*command, "--checkpoint-root", "/checkpoints"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_place_that_is_no_yaml_file_is_refused(tmp_path: Path) -> None:
