@@ -35,6 +35,14 @@ accept_different_threads_option = click.option(
     help="Go on from checkpoints made with another number of threads.",
 )
 
+_set_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any setting of the recipe, for example training.batch_size=32. May be repeated.",
+)
+
 _RECIPE_OPTIONS = (
     click.option("--epochs", type=click.IntRange(min=1), help="Epochs to train."),
     seed_option,
@@ -45,13 +53,7 @@ _RECIPE_OPTIONS = (
         is_flag=True,
         help="Train without the recipe's validation part and choose the best epoch on it.",
     ),
-    click.option(
-        "--set",
-        "settings",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Any setting of the recipe, for example training.batch_size=32. May be repeated.",
-    ),
+    _set_option,
 )
 
 
@@ -60,6 +62,11 @@ def recipe_options(command: _Command) -> _Command:
     for option in reversed(_RECIPE_OPTIONS):
         command = option(command)
     return benchmark_argument(command)
+
+
+def preparation_options(command: _Command) -> _Command:
+    """The benchmark argument and ``--set``; the other options are about training."""
+    return benchmark_argument(_set_option(command))
 
 
 def chosen_recipe(

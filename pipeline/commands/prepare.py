@@ -12,7 +12,7 @@ from pipeline import options
 
 
 @click.command("prepare")
-@options.recipe_options
+@options.preparation_options
 @options.raw_option
 @click.option(
     "--output",

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from frhead_core.errors import FRHeadError
 from pipeline import options
 from pipeline.commands.ensemble import command as ensemble
+from pipeline.commands.prepare import command as prepare
 from pipeline.options import by_modality, chosen_modalities, chosen_recipe
 
 
@@ -74,3 +75,9 @@ def test_something_else_than_an_assignment_is_refused(value: str) -> None:
 
 def test_values_after_an_option_of_another_kind_stay_where_they_are() -> None:
     assert options._repeated(["--output", "x=1", "y=2"], {"--scores"}) == ["--output", "x=1", "y=2"]
+
+
+def test_preparation_takes_no_options_that_mean_nothing_to_it() -> None:
+    names = {name for parameter in prepare.params for name in parameter.opts}
+
+    assert names == {"benchmark", "--set", "--raw", "--output"}
