@@ -163,9 +163,10 @@ def _check_same_settings(first: ModelArtifact, other: ModelArtifact) -> None:
 
 
 def _training_settings(model: ModelArtifact) -> dict[str, Any]:
-    """What training depended on, by dotted key; modalities may differ in their epochs."""
+    """What training depended on, by dotted key, but for what may differ between modalities."""
     settings = dict(_flat(json.loads(recipe_to_json(model.recipe.for_training(model.modality)))))
-    return {key: value for key, value in settings.items() if not key.startswith("training.epochs.")}
+    may_differ = ("training.epochs.", "evaluation.")
+    return {key: value for key, value in settings.items() if not key.startswith(may_differ)}
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

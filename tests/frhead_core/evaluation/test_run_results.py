@@ -38,7 +38,7 @@ def report(*folders: ModalityFolders, recipe=None, store: Path | None = None):
 
 def test_the_recipe_is_the_one_that_the_models_were_trained_by(made, tiny_demo):
     longer = override(tiny_demo, ["training.epochs.bone=3", "training.seed=7"])
-    shorter = override(longer, ["training.epochs.bone=2"])
+    shorter = override(longer, ["training.epochs.bone=2", "evaluation.batch_size=7"])
     run = report(made("j", recipe=shorter), made("b", "bone", recipe=longer))
 
     assert run.recipe.model.base_channels == 8
