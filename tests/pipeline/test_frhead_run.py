@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -96,9 +97,11 @@ def start(synthetic_zip: Path, tmp_path: Path) -> Iterator[Callable[..., subproc
     """Starts ``frhead run``; what is still running at the end is killed."""
     processes = []
 
-    def run(*arguments: str, raw: Path = synthetic_zip) -> subprocess.Popen[str]:
+    def run(
+        *arguments: str, raw: Path = synthetic_zip, work_directory: Path = tmp_path / "runs"
+    ) -> subprocess.Popen[str]:
         settings = [part for setting in TINY for part in ("--set", setting)]
-        command = ["run", "demo", "--raw", str(raw), "--work-directory", str(tmp_path / "runs")]
+        command = ["run", "demo", "--raw", str(raw), "--work-directory", str(work_directory)]
         program = "from pipeline.cli import main; main()"
         process = subprocess.Popen(
             [sys.executable, "-c", program, *command, *settings, *arguments],
@@ -129,6 +132,12 @@ def is_training(work_directory: Path) -> bool:
     return any('"progress"' in file.read_text() for file in files)
 
 
+def epochs_done(work_directory: Path) -> int:
+    """Epochs that a run in the work directory has finished, by the messages of its training."""
+    files = work_directory.glob("*/steps/train_modality-joint/events.jsonl")
+    return sum(len(re.findall(r'"text": "epoch \d+', file.read_text())) for file in files)
+
+
 def step_processes(work_directory: Path) -> list[int]:
     """Processes of the steps of any run in the work directory, by their environment."""
     mark = f"{RUN_DIRECTORY}={work_directory}".encode()
@@ -148,7 +157,7 @@ def test_no_step_goes_on_when_the_run_is_killed(
     start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     work_directory = tmp_path / "runs"
-    process = start("--modalities", "joint", "--epochs", "500")
+    process = start("--modalities", "joint", "--set", "training.epochs=500")
     assert wait_for(lambda: is_training(work_directory), 60)
     assert step_processes(work_directory)
 
@@ -158,12 +167,40 @@ def test_no_step_goes_on_when_the_run_is_killed(
 
 
 @pytest.mark.slow
+def test_a_killed_run_goes_on_to_the_weights_of_an_undisturbed_one(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    arguments = ("--modalities", "joint", "--set", "training.epochs=6")
+    undisturbed = start(*arguments, work_directory=tmp_path / "undisturbed")
+    _, error = undisturbed.communicate(timeout=180)
+    assert undisturbed.returncode == 0, error
+    work_directory = tmp_path / "runs"
+    first = start(*arguments)
+    assert wait_for(lambda: epochs_done(work_directory) >= 2, 120)
+
+    first.kill()  # that process alone, as when memory runs out; its steps notice
+    first.wait()
+
+    assert 2 <= epochs_done(work_directory) < 6
+    again = start(*arguments)
+    _, error = again.communicate(timeout=180)
+    assert again.returncode == 0, error
+    log = last_run(work_directory)["folder"] / "steps" / "train_modality-joint" / "log.txt"
+    assert "going on from the checkpoint: epoch" in log.read_text()
+    weights = [
+        next((tmp_path / name).glob("*/results/models/joint/last.safetensors")).read_bytes()
+        for name in ("undisturbed", "runs")
+    ]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_with_the_same_command(
     start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     work_directory = tmp_path / "runs"
     results = tmp_path / "results"
-    arguments = ("--modalities", "joint", "--epochs", "4", "--output", str(results))
+    arguments = ("--modalities", "joint", "--set", "training.epochs=4", "--output", str(results))
     process = start(*arguments)
     assert wait_for(lambda: is_training(work_directory), 60)
 
