@@ -90,6 +90,18 @@ class PackedSequences:
         rows = self.coordinates[first : first + bodies * frames]
         return rows.reshape(bodies, frames, *rows.shape[1:])
 
+    def read_rows(self, first: int, last: int) -> np.ndarray:
+        """Rows ``first`` up to before ``last``, read from the file and not mapped: (n, V, C).
+
+        A mapping that is gone through from end to end counts as memory of the process.
+        """
+        shape, dtype = self.coordinates.shape[1:], self.coordinates.dtype
+        width = int(np.prod(shape))
+        offset = self.coordinates.offset + first * width * dtype.itemsize
+        path = self.directory / "coordinates.npy"
+        rows = np.fromfile(path, dtype, count=(last - first) * width, offset=offset)
+        return rows.reshape(-1, *shape)
+
     def recording(self, row: int) -> Recording:
         """The identity of an index row."""
         entry = self.index.iloc[row]
@@ -101,10 +113,13 @@ class PackedSequences:
         with (self.directory / "quarantine.csv").open(encoding="utf-8", newline="") as file:
             return [Quarantined(**row) for row in csv.DictReader(file)]
 
+    def _row_count(self) -> int:
+        """How many rows the index speaks of."""
+        return int((self.index["frames"] * self.index["bodies"]).sum())
+
     def _check_complete(self) -> None:
         expected = dict(self.metadata.counts)
-        rows = int((self.index["frames"] * self.index["bodies"]).sum())
-        found = {"sequences": len(self.index), "rows": rows}
+        found = {"sequences": len(self.index), "rows": self._row_count()}
         for name, count in (*found.items(), ("rows", len(self.coordinates))):
             if count != expected.get(name):
                 raise InputError(

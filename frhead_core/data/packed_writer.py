@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, astuple, fields, replace
@@ -14,7 +15,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from frhead_core.data.growing_files import GrowingArray, GrowingFile, GrowingTable
 from frhead_core.data.packed import INDEX_COLUMNS, StoreMetadata
 from frhead_core.data.recordings import Quarantined, Recording
 from frhead_core.data.step_report import StepReport
@@ -32,24 +35,39 @@ class PackedWriter:
         metadata: Its description, without the counts.
         joints: V.
         channels: C.
+        tables: Further CSV files that grow, with their columns.
+        row_arrays: Further .npy files with one number for every row of the coordinates.
+
+    Attributes:
+        quarantined: Recordings left out, to be appended to.
+        counts: Numbers of this step's own, for its report.
+        report: What the step did, to be set before leaving.
 
     Raises:
         InputError: If ``output`` holds something else already, or cannot be written.
     """
 
     def __init__(
-        self, output: Path, metadata: StoreMetadata, *, joints: int, channels: int = 3
+        self,
+        output: Path,
+        metadata: StoreMetadata,
+        *,
+        joints: int,
+        channels: int = 3,
+        tables: Mapping[str, tuple[str, ...]] | None = None,
+        row_arrays: Mapping[str, DTypeLike] | None = None,
     ) -> None:
         _refuse_foreign(output)
         self.quarantined: list[Quarantined] = []
+        self.counts: Counter[str] = Counter()
         self.report: StepReport | None = None
         self._output = output
         self._metadata = metadata
         self._frame_shape = (joints, channels)
-        self._dtype = np.dtype(metadata.dtype)
+        self._table_columns = dict(tables or {})
+        self._row_dtypes = dict(row_arrays or {})
         self._index: list[tuple[Any, ...]] = []
         self._columns: dict[str, list[str]] = {}
-        self._rows = 0
 
     @property
     def sequences(self) -> int:
@@ -59,15 +77,14 @@ class PackedWriter:
     @property
     def frames(self) -> int:
         """How many rows, that is frames times bodies, have been added."""
-        return self._rows
+        return self._coordinates.rows
 
     def __enter__(self) -> Self:
         output = self._output
         self._partial = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}.partial")
         with self._saying_what_cannot_be_written():
             self._partial.mkdir(parents=True)
-            self._file = (self._partial / "coordinates.npy").open("wb")
-            self._write_header()
+            self._open_files()
         return self
 
     def __exit__(
@@ -81,19 +98,45 @@ class PackedWriter:
                 with self._saying_what_cannot_be_written():
                     self._finish()
         finally:
-            with suppress(OSError):  # on a full disk, closing fails once more
-                self._file.close()
+            for file in self._growing().values():
+                with suppress(OSError):  # on a full disk, closing fails once more
+                    file.close()
             shutil.rmtree(self._partial, ignore_errors=True)
 
     def add(self, recording: Recording, bodies: np.ndarray) -> None:
         """Append one sequence, (M, T, V, C)."""
         count, frames, *frame_shape = bodies.shape
-        if tuple(frame_shape) != self._frame_shape:
-            raise ValueError(f"{recording.name}: {frame_shape} is not {self._frame_shape}")
+        self.add_rows(recording, frames, count, bodies.reshape(-1, *frame_shape))
+
+    def add_rows(
+        self,
+        recording: Recording,
+        frames: int,
+        bodies: int,
+        rows: np.ndarray,
+        **row_values: np.ndarray,
+    ) -> None:
+        """Append one sequence whose bodies need not have the same number of frames.
+
+        Args:
+            recording: Whose it is.
+            frames: For the index.
+            bodies: For the index.
+            rows: (R, V, C), the frames of the first body, then those of the next.
+            **row_values: For each file of ``row_arrays``, by its name without ``.npy``: (R,).
+        """
+        if rows.shape[1:] != self._frame_shape:
+            raise ValueError(f"{recording.name}: {rows.shape[1:]} is not {self._frame_shape}")
+        self._index.append((*astuple(recording), frames, bodies, self.frames))
         with self._saying_what_cannot_be_written():
-            self._file.write(np.ascontiguousarray(bodies, dtype=self._dtype).data)
-        self._index.append((*astuple(recording), frames, count, self._rows))
-        self._rows += count * frames
+            self._coordinates.append(rows)
+            for name, file in self._row_arrays.items():
+                file.append(row_values[name.removesuffix(".npy")])
+
+    def add_to_table(self, table: str, *rows: tuple[Any, ...]) -> None:
+        """Append rows to one of the ``tables``."""
+        with self._saying_what_cannot_be_written():
+            self._tables[table].append(rows)
 
     def add_column(self, name: str, values: list[str]) -> None:
         """Add an index column: a value for every sequence, in the order they were added."""
@@ -110,19 +153,25 @@ class PackedWriter:
                 hint="Make room or name another output, and run the same command again",
             ) from error
 
-    def _write_header(self) -> None:
-        # NumPy leaves room for the first axis to grow, so the header's size does not change.
-        self._file.seek(0)
-        header = {
-            "descr": np.lib.format.dtype_to_descr(self._dtype),
-            "fortran_order": False,
-            "shape": (self._rows, *self._frame_shape),
+    def _open_files(self) -> None:
+        self._coordinates = GrowingArray(
+            self._partial / "coordinates.npy", np.dtype(self._metadata.dtype), self._frame_shape
+        )
+        self._row_arrays = {
+            name: GrowingArray(self._partial / name, np.dtype(dtype), ())
+            for name, dtype in self._row_dtypes.items()
         }
-        np.lib.format.write_array_header_1_0(self._file, header)
+        self._tables = {
+            name: GrowingTable(self._partial / name, columns)
+            for name, columns in self._table_columns.items()
+        }
+
+    def _growing(self) -> dict[str, GrowingFile]:
+        return {"coordinates.npy": self._coordinates, **self._row_arrays, **self._tables}
 
     def _finish(self) -> None:
-        self._write_header()
-        self._file.close()
+        for file in self._growing().values():
+            file.finish()
         _write_table(
             self._partial / "index.csv",
             (*INDEX_COLUMNS, *self._columns),
@@ -138,7 +187,7 @@ class PackedWriter:
         )
         counts = {
             "sequences": self.sequences,
-            "rows": self._rows,
+            "rows": self.frames,
             "quarantined": len(self.quarantined),
         }
         _write_json(self._partial / "metadata.json", asdict(replace(self._metadata, counts=counts)))
