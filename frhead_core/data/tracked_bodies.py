@@ -93,9 +93,9 @@ class TrackedBodies(PackedSequences):
             complete = bool(np.array_equal(table["recording"].to_numpy(dtype=object), names))
             self._ids: list[str] = table["body"].tolist()
             self._motions: list[str] = table["motion"].tolist()
-            self._first: list[int] = table["first_row"].tolist()
-            self._frames: list[int] = table["frames"].tolist()
-            self._starts: list[int] = table["start"].tolist()
+            self._first: list[int] = table["first_row"].astype(np.int64).tolist()
+            self._frames: list[int] = table["frames"].astype(np.int64).tolist()
+            self._starts: list[int] = table["start"].astype(np.int64).tolist()
             self._frame_numbers = np.lib.format.open_memmap(
                 self.directory / "frame_numbers.npy", mode="r"
             )
