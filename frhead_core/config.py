@@ -25,6 +25,7 @@ MODALITIES: tuple[Modality, ...] = get_args(Modality)
 IndexColumn = Literal["setup", "camera", "performer"]
 HeadVersion = Literal["V0", "V1", "V2", "NO FN", "NO FP", "NO FN & FP"]
 Precision = Literal["float32", "bfloat16"]
+Compatibility = Literal["reference", "corrected"]
 
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -36,11 +37,16 @@ _BENCHMARK_FOLDER = Path(__file__).parent / "benchmarks"
 
 @dataclass(frozen=True, config=_STRICT)
 class Split:
-    """Which recordings train and which test, by the value of one index column."""
+    """Which recordings train and which test, by the value of one index column.
+
+    ``setups``: first and last setup of the recordings that take part; all if not given. It keeps
+    NTU RGB+D 60 apart within NTU RGB+D 120, where the same performers appear again.
+    """
 
     column: IndexColumn
     train: tuple[int, ...]
     test: tuple[int, ...]
+    setups: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         shared = sorted(set(self.train) & set(self.test))
@@ -62,11 +68,14 @@ class Preparation:
 
     ``max_quarantined_share``: preparation stops when a larger share of the recordings is unusable.
     ``official_list``: every recording that the benchmark lists must be there; without it whatever
-    is found is used.
+    is found is used. ``compatibility`` (NTU RGB+D): ``reference`` prepares as for the published
+    accuracies, with their mistakes; ``corrected`` without: bodies that come back keep their true
+    time, and an actor's time begins with its first body.
     """
 
     max_quarantined_share: Share = 0.02
     official_list: bool = True
+    compatibility: Compatibility = "reference"
 
 
 @dataclass(frozen=True, config=_STRICT)
