@@ -70,7 +70,7 @@ class TrackedBodies(PackedSequences):
         tracked._open_bodies()
         return tracked
 
-    def sequence(self, row: int) -> np.ndarray:
+    def _place(self, row: int) -> tuple[int, int, int]:
         raise TypeError("tracked bodies differ in length: use bodies()")
 
     def bodies(self, row: int) -> list[TrackedBody]:
