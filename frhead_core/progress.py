@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -38,6 +39,18 @@ class Reporter:
 
     def record(self, row: Mapping[str, Any]) -> None:
         """Receive one finished row of measurements, such as an epoch's."""
+
+
+@contextmanager
+def reporting(
+    reporter: Reporter, task: str, total: int, unit: str, done: int = 0
+) -> Iterator[None]:
+    """A task that ends also when what happens within fails."""
+    reporter.begin(task, total, unit, done)
+    try:
+        yield
+    finally:
+        reporter.end()
 
 
 def format_duration(seconds: float) -> str:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import pandas as pd
 
 from frhead_core.config import Preparation, Split
-from frhead_core.data.packed import PackedSequences, StoreMetadata
+from frhead_core.data.ntu_filter import filter_bodies
+from frhead_core.data.packed import (
+    DenoisedSequences,
+    PackedSequences,
+    RawBodies,
+    StoreMetadata,
+)
 from frhead_core.data.packed_writer import PackedWriter
+from frhead_core.data.parts import assign_parts, count_parts, part_columns
+from frhead_core.data.quarantine import stop_above
 from frhead_core.data.raw_files import fingerprint_files, open_raw_files
 from frhead_core.data.recordings import Quarantined
 from frhead_core.data.registry import DATASETS, find_dataset
 from frhead_core.data.step_report import StepReport
 from frhead_core.data.store import PART_PREFIX, SequenceStore
-from frhead_core.errors import InputError, QuarantineLimitError
-from frhead_core.progress import Reporter
+from frhead_core.data.tracked_bodies import TrackedBodies
+from frhead_core.errors import InputError
+from frhead_core.progress import Reporter, reporting
 from frhead_core.skeletons import skeleton
 
 __all__ = [
@@ -36,18 +44,6 @@ __all__ = [
 
 SILENT = Reporter()
 Packed = TypeVar("Packed", bound=PackedSequences)
-
-
-class RawBodies(PackedSequences):
-    """All tracked bodies of all recordings."""
-
-    kind = "raw bodies"
-
-
-class DenoisedSequences(PackedSequences):
-    """The actors of each recording."""
-
-    kind = "denoised sequences"
 
 
 def fingerprint(dataset: str, raw: Path) -> str:
@@ -92,11 +88,11 @@ def extract_raw_skeletons(
     ):
         source = facts.source(files, raw, preparation)
         limit = preparation.max_quarantined_share * len(source)
-        with _task(reporter, "reading recordings", len(source), "recordings"):
+        with reporting(reporter, "reading recordings", len(source), "recordings"):
             for item in source:
                 if isinstance(item, Quarantined):
                     writer.quarantined.append(item)
-                    _stop_above(limit, writer.quarantined, len(source), raw)
+                    stop_above(limit, writer.quarantined, len(source), raw)
                 else:
                     writer.add(item.recording, item.bodies)
                 reporter.advance()
@@ -126,10 +122,19 @@ def denoise_skeletons(
 
     Raises:
         InputError: If ``raw_bodies`` cannot be used.
+        QuarantineLimitError: If too large a share of the recordings is unusable.
     """
     facts = find_dataset(dataset)
+    if facts.passes_denoising is None:
+        return filter_bodies(
+            _open_for(dataset, TrackedBodies, raw_bodies),
+            output,
+            preparation,
+            suffix=facts.suffix,
+            reporter=reporter,
+        )
     bodies = _open_for(dataset, RawBodies, raw_bodies)
-    metadata = _metadata(DenoisedSequences.kind, dataset, bodies.metadata.data_fingerprint)
+    metadata = replace(bodies.metadata, kind=DenoisedSequences.kind)
     with PackedWriter(output, metadata, joints=_joints(dataset)) as writer:
         writer.quarantined = bodies.quarantined()
         _copy(bodies, writer, lambda sequence: sequence, "denoising", reporter)
@@ -166,46 +171,24 @@ def transform_sequences(
     """
     facts = find_dataset(dataset)
     sequences = _open_for(dataset, DenoisedSequences, denoised)
-    metadata = _metadata(SequenceStore.kind, dataset, sequences.metadata.data_fingerprint)
-    parts = {name: assign_parts(sequences.index, split) for name, split in splits.items()}
+    metadata = replace(sequences.metadata, kind=SequenceStore.kind)
+    parts, notes = part_columns(sequences.index, splits, facts, preparation)
     with PackedWriter(output, metadata, joints=_joints(dataset)) as writer:
         writer.quarantined = sequences.quarantined()
         for name, values in parts.items():
             writer.add_column(PART_PREFIX + name, values)
         _copy(sequences, writer, facts.centre, "centring", reporter)
         numbers = {"sequences": writer.sequences, "body frames": writer.frames}
-        for name, values in parts.items():
-            numbers |= {f"{name} {part}": values.count(part) for part in ("train", "test")}
+        numbers |= count_parts(parts)
         centre = skeleton(facts.skeleton).joints[skeleton(facts.skeleton).center]
         writer.report = StepReport(
             step="Transformed sequences",
             dataset=dataset,
             numbers=numbers,
-            notes=(f"Every sequence starts with the {centre} at the origin.",),
+            notes=(f"Every sequence starts with the {centre} at the origin.", *notes),
             quarantined=tuple(writer.quarantined),
         )
         return writer.report
-
-
-def assign_parts(index: pd.DataFrame, split: Split) -> list[str]:
-    """``"train"`` or ``"test"`` for every row of an index.
-
-    Raises:
-        InputError: If a recording's value is in neither list of the split.
-    """
-    part_of = dict.fromkeys(split.train, "train") | dict.fromkeys(split.test, "test")
-    parts = []
-    for name, value in zip(index["name"], index[split.column], strict=True):
-        if value not in part_of:
-            raise InputError(
-                "the recording is in no part of the split",
-                field=name,
-                found=f"{split.column} {value}",
-                expected=f"one of {sorted(part_of)}",
-                hint="Correct split.train and split.test of the recipe",
-            )
-        parts.append(part_of[value])
-    return parts
 
 
 def _metadata(kind: str, dataset: str, data_fingerprint: str) -> StoreMetadata:
@@ -244,19 +227,10 @@ def _copy(
     task: str,
     reporter: Reporter,
 ) -> None:
-    with _task(reporter, task, len(sequences), "sequences"):
-        for row in range(len(sequences)):
-            writer.add(sequences.recording(row), change(sequences.sequence(row)))
+    with reporting(reporter, task, len(sequences), "sequences"):
+        for recording, sequence in sequences.stream():
+            writer.add(recording, change(sequence))
             reporter.advance()
-
-
-@contextmanager
-def _task(reporter: Reporter, title: str, total: int, unit: str) -> Iterator[None]:
-    reporter.begin(title, total, unit)
-    try:
-        yield
-    finally:
-        reporter.end()
 
 
 def _refuse_nothing(writer: PackedWriter, raw: Path) -> None:
@@ -267,17 +241,3 @@ def _refuse_nothing(writer: PackedWriter, raw: Path) -> None:
             file=raw,
             found=f"{first.name} ({first.reason})",
         )
-
-
-def _stop_above(limit: float, quarantined: list[Quarantined], total: int, raw: Path) -> None:
-    if len(quarantined) <= limit:
-        return
-    first = "; ".join(f"{bad.name} ({bad.reason})" for bad in quarantined[:3])
-    raise QuarantineLimitError(
-        f"{len(quarantined)} of {total} recordings are unusable, more than "
-        "preparation.max_quarantined_share allows",
-        file=raw,
-        found=first,
-        expected=f"at most {int(limit)}",
-        hint="Download the data again, or raise preparation.max_quarantined_share",
-    )

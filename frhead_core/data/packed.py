@@ -153,6 +153,18 @@ class PackedSequences:
                 )
 
 
+class RawBodies(PackedSequences):
+    """All tracked bodies of all recordings, where they are all there in every frame."""
+
+    kind = "raw bodies"
+
+
+class DenoisedSequences(PackedSequences):
+    """The actors of each recording."""
+
+    kind = "denoised sequences"
+
+
 def _read_metadata(directory: Path, kind: str) -> StoreMetadata:
     path = directory / "metadata.json"
     try:

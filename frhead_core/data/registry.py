@@ -27,7 +27,8 @@ class Dataset:
         suffix: How its raw files end.
         source: Makes the recordings from the raw files, their place, and the settings.
         centre: Moves a sequence, (M, T, V, C), to the origin.
-        passes_denoising: Why nothing is filtered.
+        passes_denoising: Why nothing is filtered; None where bodies are tracked, and filtered.
+        one_shot: Whether it has the one-shot protocol.
     """
 
     skeleton: str
@@ -36,7 +37,8 @@ class Dataset:
     suffix: str
     source: Callable[[RawFiles, Path, Preparation], RecordingSource]
     centre: Callable[[np.ndarray], np.ndarray]
-    passes_denoising: str
+    passes_denoising: str | None = None
+    one_shot: bool = False
 
 
 def _nw_ucla_source(files: RawFiles, raw: Path, preparation: Preparation) -> RecordingSource:

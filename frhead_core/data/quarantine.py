@@ -1,0 +1,28 @@
+"""How many unusable recordings are too many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from frhead_core.data.recordings import Quarantined
+from frhead_core.errors import QuarantineLimitError
+
+
+def stop_above(limit: float, quarantined: Sequence[Quarantined], total: int, place: Path) -> None:
+    """Stop when more recordings than ``limit`` of ``total`` are unusable.
+
+    Raises:
+        QuarantineLimitError: Then; it names the first ones.
+    """
+    if len(quarantined) <= limit:
+        return
+    first = "; ".join(f"{bad.name} ({bad.reason})" for bad in quarantined[:3])
+    raise QuarantineLimitError(
+        f"{len(quarantined)} of {total} recordings are unusable, more than "
+        "preparation.max_quarantined_share allows",
+        file=place,
+        found=first,
+        expected=f"at most {int(limit)}",
+        hint="Download the data again, or raise preparation.max_quarantined_share",
+    )
