@@ -111,7 +111,7 @@ def _scores(
             "backbone": recipe.model.backbone,
             "which": which,
             "epoch": figures.get("epoch"),
-            "classes": list(store.metadata.classes),
+            "classes": list(store.metadata.classes[: recipe.classes]),
             "model": artifact.fingerprint(which),
             "data_fingerprint": store.metadata.data_fingerprint,
         },

@@ -320,7 +320,7 @@ class _Run:
         return {
             "benchmark": recipe.name,
             "backbone": recipe.model.backbone,
-            "classes": list(self.store.metadata.classes),
+            "classes": list(self.store.metadata.classes[: recipe.classes]),
             "skeleton": recipe.skeleton,
             "code_version": self.job.code_version,
             "data_fingerprint": self.store.metadata.data_fingerprint,
