@@ -63,6 +63,8 @@ def test_the_benchmarks_are_listed_uncut(capsys: pytest.CaptureFixture[str]) -> 
         (["ensemble", "--benchmark", "nw-ucla", "--scores", "joint=gone.npz"], "gone.npz"),
         (["run", "nw-ucla"], "--raw"),
         (["no-such-command"], "no-such-command"),
+        (["synthetic", "--output", "raw.zip", "--setups", "1;2"], "1;2"),
+        (["synthetic", "--output", "raw.zip", "--actions", "121"], "121"),
     ],
 )
 def test_what_the_user_gets_wrong_is_said_and_ends_with_2(
@@ -110,22 +112,22 @@ def test_the_steps_work_without_a_pipeline(
     store = tmp_path / "prepared" / "sequences"
     tiny = ["--epochs", 1, "--threads", 1, "--set", "model.base_channels=8"]
     tiny += ["--set", "loader.window=16", "--set", "loader.repeat=1"]
-    frhead("prepare", "demo", "--raw", synthetic_zip, "--output", tmp_path / "prepared")
+    frhead("prepare", "demo-nw-ucla", "--raw", synthetic_zip, "--output", tmp_path / "prepared")
     models, scores, files = [], [], []
     for modality in ("joint", "bone"):
         model, folder = tmp_path / f"model-{modality}", tmp_path / f"scores-{modality}"
         place = ["--data", store, "--checkpoint-root", tmp_path / "checkpoints"]
-        frhead("train", "demo", "--modality", modality, "--output", model, *place, *tiny)
+        frhead("train", "demo-nw-ucla", "--modality", modality, "--output", model, *place, *tiny)
         frhead("evaluate", "--model", model, "--data", store, "--output", folder)
         models.append(f"{modality}={model}")
         scores.append(f"{modality}={folder}")
         files.append(f"{modality}={folder / 'last.npz'}")
     combined = tmp_path / "ensemble.npz"
-    printed = frhead("ensemble", "--benchmark", "demo", "--scores", *files, "--weights",
+    printed = frhead("ensemble", "--benchmark", "demo-nw-ucla", "--scores", *files, "--weights",
                      "joint=1", "bone=0.5", "--output", combined)  # fmt: skip
     assert combined.exists()
     assert "ensemble weights: as given" in printed
-    frhead("report", "demo", "--models", *models, "--scores", *scores, "--prepared",
+    frhead("report", "demo-nw-ucla", "--models", *models, "--scores", *scores, "--prepared",
            tmp_path / "prepared", "--output", tmp_path / "report.html")  # fmt: skip
     assert "Synthetic stick figures" in (tmp_path / "report.html").read_text()
 
@@ -148,9 +150,13 @@ def test_the_published_scores_give_the_published_accuracies(
     assert "449 of 464" in rows["ensemble"]
 
 
-def test_the_synthetic_recordings_can_be_repeated(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "layout",
+    [["--layout", "nw-ucla"], ["--setups", "1,18", "--actions", "1-2,61", "--frames", 40, 41]],
+)
+def test_the_synthetic_recordings_can_be_repeated(layout: list[object], tmp_path: Path) -> None:
     for name in ("a", "b"):
-        arguments = ["--output", str(tmp_path / f"{name}.zip"), "--performers", "1"]
-        assert exit_code_of(["synthetic", *arguments, "--replications", "1"]) == 0
+        arguments = ["--output", tmp_path / f"{name}.zip", "--performers", 1, "--replications", 1]
+        assert exit_code_of(["synthetic", *map(str, arguments), *map(str, layout)]) == 0
 
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()

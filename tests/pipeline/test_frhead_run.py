@@ -69,7 +69,7 @@ def test_exactly_what_a_change_concerns_is_repeated(
 ) -> None:
     raw = tmp_path / "raw.zip"
     shutil.copyfile(synthetic_zip, raw)
-    recipe = override(load_recipe("demo"), TINY)
+    recipe = override(load_recipe("demo-nw-ucla"), TINY)
 
     assert executed(recipe, raw) == PREPARATION | modality_steps("joint", "bone") | LAST
     # Neither how many are trained at once nor where checkpoints lie changes a result.
@@ -100,7 +100,14 @@ def start(synthetic_zip: Path, tmp_path: Path) -> Iterator[Callable[..., subproc
 
     def run(*arguments: str, raw: Path = synthetic_zip) -> subprocess.Popen[str]:
         settings = [part for setting in TINY for part in ("--set", setting)]
-        command = ["run", "demo", "--raw", str(raw), "--work-directory", str(tmp_path / "runs")]
+        command = [
+            "run",
+            "demo-nw-ucla",
+            "--raw",
+            str(raw),
+            "--work-directory",
+            str(tmp_path / "runs"),
+        ]
         program = "from pipeline.cli import main; main()"
         process = subprocess.Popen(
             [sys.executable, "-c", program, *command, *settings, *arguments],

@@ -212,9 +212,9 @@ def test_steps_refuse_what_another_step_made(raw, tmp_path):
 def test_the_demo_dataset(synthetic_store, synthetic_zip):
     store = SequenceStore.open(synthetic_store)
     assert store.metadata.data_fingerprint == fingerprint("nw-ucla", synthetic_zip)
-    assert len(store.rows("demo", "train")) == 40
-    assert len(store.rows("demo", "test")) == 20
-    assert load_recipe("demo").skeleton == store.metadata.skeleton
+    assert len(store.rows("demo-nw-ucla", "train")) == 40
+    assert len(store.rows("demo-nw-ucla", "test")) == 20
+    assert load_recipe("demo-nw-ucla").skeleton == store.metadata.skeleton
 
 
 def test_a_report_keeps_its_table_whole():
