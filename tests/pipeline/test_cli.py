@@ -129,7 +129,7 @@ def test_the_steps_work_without_a_pipeline(
     assert "ensemble weights: as given" in printed
     frhead("report", "demo-nw-ucla", "--models", *models, "--scores", *scores, "--prepared",
            tmp_path / "prepared", "--output", tmp_path / "report.html")  # fmt: skip
-    assert "Synthetic stick figures" in (tmp_path / "report.html").read_text()
+    assert "Synthetic NW-UCLA" in (tmp_path / "report.html").read_text()
 
 
 def test_the_published_scores_give_the_published_accuracies(
