@@ -25,7 +25,12 @@ from frhead_core.data.recordings import Quarantined
 from frhead_core.data.registry import DATASETS, find_dataset
 from frhead_core.data.step_report import StepReport
 from frhead_core.data.store import PART_PREFIX, SequenceStore
-from frhead_core.data.tracked_bodies import TrackedBodies
+from frhead_core.data.tracked_bodies import (
+    TrackedBodies,
+    TrackedRecording,
+    add_tracked,
+    tracked_bodies_writer,
+)
 from frhead_core.errors import InputError
 from frhead_core.progress import Reporter, reporting
 from frhead_core.skeletons import skeleton
@@ -66,11 +71,11 @@ def extract_raw_skeletons(
     data_fingerprint: str,
     reporter: Reporter = SILENT,
 ) -> StepReport:
-    """Read the raw files into a packed directory of raw bodies.
+    """Read the raw files into a packed directory of raw bodies, or of tracked ones.
 
     Args:
         dataset: Name of the dataset.
-        raw: Directory or zip archive with its files.
+        raw: Directory or zip archive with its files, or several, separated by commas.
         output: The directory to make.
         preparation: The recipe's settings.
         data_fingerprint: What :func:`fingerprint` said of ``raw``; it travels with the data.
@@ -81,18 +86,19 @@ def extract_raw_skeletons(
         QuarantineLimitError: If too large a share of the recordings is unusable.
     """
     facts = find_dataset(dataset)
-    metadata = _metadata(RawBodies.kind, dataset, data_fingerprint)
     with (
         open_raw_files(raw, facts.suffix) as files,
-        PackedWriter(output, metadata, joints=_joints(dataset)) as writer,
+        _raw_writer(dataset, output, data_fingerprint) as writer,
     ):
         source = facts.source(files, raw, preparation)
         limit = preparation.max_quarantined_share * len(source)
         with reporting(reporter, "reading recordings", len(source), "recordings"):
-            for item in source:
+            for item in source.starting_at(0):
                 if isinstance(item, Quarantined):
                     writer.quarantined.append(item)
                     stop_above(limit, writer.quarantined, len(source), raw)
+                elif isinstance(item, TrackedRecording):
+                    add_tracked(writer, item)
                 else:
                     writer.add(item.recording, item.bodies)
                 reporter.advance()
@@ -105,7 +111,9 @@ def extract_raw_skeletons(
                 "recordings kept": writer.sequences,
                 "recordings quarantined": len(writer.quarantined),
                 "body frames": writer.frames,
-            },
+            }
+            | dict(source.left_out)
+            | dict(writer.counts),
             quarantined=tuple(writer.quarantined),
         )
         return writer.report
@@ -189,6 +197,17 @@ def transform_sequences(
             quarantined=tuple(writer.quarantined),
         )
         return writer.report
+
+
+def _raw_writer(dataset: str, output: Path, data_fingerprint: str) -> PackedWriter:
+    """A writer of raw bodies, or of tracked ones if denoising has to choose among them."""
+    rectangular = find_dataset(dataset).passes_denoising is not None
+    kind, writer = (
+        (RawBodies.kind, PackedWriter)
+        if rectangular
+        else (TrackedBodies.kind, tracked_bodies_writer)
+    )
+    return writer(output, _metadata(kind, dataset, data_fingerprint), joints=_joints(dataset))
 
 
 def _metadata(kind: str, dataset: str, data_fingerprint: str) -> StoreMetadata:

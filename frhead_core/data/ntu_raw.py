@@ -142,13 +142,15 @@ class _Scan:
                 places[place] = np.float32(float(text))
             if np.isinf(places[place]):
                 line = self._content.count(b"\n", 0, begin) + 1
-                raise ValueError(f"line {line}: {text} is not a finite number")
+                raise ValueError(f"line {line}: found {text}, expected a finite number")
 
     def _reason(self, status: int, state: np.ndarray) -> str:
         line, begin, expected, detail, frame = state[
             skeleton_scan.LINE : skeleton_scan.POS
         ].tolist()
         found = self._found(status, begin, detail)
+        if status == skeleton_scan.NOT_FINITE:
+            return f"line {line + 1}: {found}, expected a finite number"
         where = f" in frame {frame + 1}" if expected >= skeleton_scan.BODY_COUNT else ""
         return f"line {line + 1}: {found}, expected {_EXPECTED[expected]}{where}"
 
@@ -161,7 +163,7 @@ class _Scan:
             return "found an empty line"
         if status == skeleton_scan.NOT_FINITE:
             value = reprlib.repr(fields[detail].decode("utf-8", "replace"))
-            return f"{'xyz'[detail]} is {value}, not a finite number"
+            return f"{'xyz'[detail]} is {value}"
         line = reprlib.repr(text.decode("utf-8", "replace").strip())
         count = f"{detail} fields, " if status == skeleton_scan.FIELDS else ""
         return f"found {count}{line}"

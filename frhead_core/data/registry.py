@@ -9,11 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from frhead_core.config import Preparation
-from frhead_core.data import nw_ucla
+from frhead_core.data import ntu_centre, ntu_raw, nw_ucla
+from frhead_core.data.ntu_names import NTU60, NTU120, NTUFacts
+from frhead_core.data.ntu_source import NTUSource
 from frhead_core.data.raw_files import RawFiles
-from frhead_core.data.recordings import RecordingSource
+from frhead_core.data.recordings import RecordedBodies, RecordingSource
+from frhead_core.data.tracked_bodies import TrackedRecording
 from frhead_core.errors import InputError
 from frhead_core.skeletons import skeleton
+
+Source = RecordingSource[RecordedBodies] | RecordingSource[TrackedRecording]
 
 
 @dataclass(frozen=True)
@@ -35,19 +40,34 @@ class Dataset:
     classes: tuple[str, ...]
     dtype: str
     suffix: str
-    source: Callable[[RawFiles, Path, Preparation], RecordingSource]
+    source: Callable[[RawFiles, Path, Preparation], Source]
     centre: Callable[[np.ndarray], np.ndarray]
     passes_denoising: str | None = None
     one_shot: bool = False
 
 
-def _nw_ucla_source(files: RawFiles, raw: Path, preparation: Preparation) -> RecordingSource:
+def _nw_ucla_source(files: RawFiles, raw: Path, preparation: Preparation) -> Source:
     return nw_ucla.NWUCLASource(files, raw, official_list=preparation.official_list)
 
 
 def _centre_on_first_spine(bodies: np.ndarray) -> np.ndarray:
     centred: np.ndarray = bodies - bodies[0, 0, skeleton("nw-ucla").center]
     return centred
+
+
+def _ntu(facts: NTUFacts, *, one_shot: bool) -> Dataset:
+    def source(files: RawFiles, raw: Path, preparation: Preparation) -> Source:
+        return NTUSource(files, raw, facts, official_list=preparation.official_list)
+
+    return Dataset(
+        skeleton="ntu",
+        classes=facts.classes,
+        dtype="float32",  # as the reference
+        suffix=ntu_raw.SUFFIX,
+        source=source,
+        centre=ntu_centre.centre,
+        one_shot=one_shot,
+    )
 
 
 DATASETS = {
@@ -61,25 +81,19 @@ DATASETS = {
         passes_denoising=(
             "Passed through unchanged: every NW-UCLA recording holds exactly one tracked body."
         ),
-    )
+    ),
+    NTU60.name: _ntu(NTU60, one_shot=False),
+    NTU120.name: _ntu(NTU120, one_shot=True),
 }
-_WITHOUT_READER = ("ntu60", "ntu120")
 
 
 def find_dataset(name: str) -> Dataset:
     """The dataset of that name.
 
     Raises:
-        InputError: If it is unknown or cannot be read by this version.
+        InputError: If it is unknown.
     """
     if name in DATASETS:
         return DATASETS[name]
     known = " or ".join(sorted(DATASETS))
-    if name in _WITHOUT_READER:
-        raise InputError(
-            "this version cannot read the raw files of this dataset yet",
-            field="dataset",
-            found=name,
-            expected=known,
-        )
     raise InputError("unknown dataset", field="dataset", found=name, expected=known)

@@ -1,7 +1,8 @@
 """All bodies that the sensor tracked in each recording, each with its own number of frames.
 
 A packed directory whose rows are those bodies one after the other, in order of first appearance;
-``bodies.csv`` says where each begins, ``frame_numbers.npy`` in which frame each row was seen.
+``bodies.csv`` says where each begins, ``frame_numbers.npy`` in which frame each row was seen,
+``repeated.csv`` which appearances were left out because the id was there already in that frame.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from frhead_core.errors import InputError
 
 KIND = "tracked bodies"
 BODY_COLUMNS = ("recording", "body", "first_row", "frames", "start", "motion")
+REPEATED_COLUMNS = ("recording", "body", "frame")
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,20 @@ class TrackedBody:
 
 @dataclass(frozen=True)
 class TrackedRecording:
-    """A recording with ``frames`` valid frames and its bodies in order of first appearance."""
+    """A recording and its bodies.
+
+    Attributes:
+        recording: Its identity.
+        frames: How many frames are valid.
+        bodies: In order of first appearance.
+        repeated: Id and valid frame of every appearance that was left out, because a body with
+            that id comes before it in the same frame.
+    """
 
     recording: Recording
     frames: int
     bodies: tuple[TrackedBody, ...]
+    repeated: tuple[tuple[str, int], ...] = ()
 
 
 class TrackedBodies(PackedSequences):
@@ -132,7 +143,7 @@ def tracked_bodies_writer(
         output,
         metadata,
         joints=joints,
-        tables={"bodies.csv": BODY_COLUMNS},
+        tables={"bodies.csv": BODY_COLUMNS, "repeated.csv": REPEATED_COLUMNS},
         row_arrays={"frame_numbers.npy": np.int32},
         **options,
     )
@@ -148,7 +159,10 @@ def add_tracked(writer: PackedWriter, tracked: TrackedRecording) -> None:
         np.concatenate([body.coordinates for body in bodies]),
         frame_numbers=np.concatenate([body.frame_numbers for body in bodies]),
     )
-    writer.add_to_table("bodies.csv", *_table_rows(tracked.recording.name, bodies, first_row))
+    name = tracked.recording.name
+    writer.add_to_table("bodies.csv", *_table_rows(name, bodies, first_row))
+    writer.add_to_table("repeated.csv", *((name, *repeated) for repeated in tracked.repeated))
+    writer.counts["repeated bodies left out"] += len(tracked.repeated)
 
 
 def _table_rows(name: str, bodies: Sequence[TrackedBody], first_row: int) -> list[tuple[Any, ...]]:
