@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -70,6 +70,7 @@ def extract_raw_skeletons(
     preparation: Preparation,
     data_fingerprint: str,
     reporter: Reporter = SILENT,
+    progress_directory: Path | None = None,
 ) -> StepReport:
     """Read the raw files into a packed directory of raw bodies, or of tracked ones.
 
@@ -80,6 +81,7 @@ def extract_raw_skeletons(
         preparation: The recipe's settings.
         data_fingerprint: What :func:`fingerprint` said of ``raw``; it travels with the data.
         reporter: Told of the progress.
+        progress_directory: From where an interrupted extraction goes on.
 
     Raises:
         InputError: If the raw data cannot be opened or files of the benchmark are missing.
@@ -88,12 +90,19 @@ def extract_raw_skeletons(
     facts = find_dataset(dataset)
     with (
         open_raw_files(raw, facts.suffix) as files,
-        _raw_writer(dataset, output, data_fingerprint) as writer,
+        _raw_writer(
+            dataset,
+            output,
+            data_fingerprint,
+            progress_directory=progress_directory,
+            settings=repr(preparation),
+            reporter=reporter,
+        ) as writer,
     ):
         source = facts.source(files, raw, preparation)
         limit = preparation.max_quarantined_share * len(source)
-        with reporting(reporter, "reading recordings", len(source), "recordings"):
-            for item in source.starting_at(0):
+        with reporting(reporter, "reading recordings", len(source), "recordings", writer.done):
+            for item in source.starting_at(writer.done):
                 if isinstance(item, Quarantined):
                     writer.quarantined.append(item)
                     stop_above(limit, writer.quarantined, len(source), raw)
@@ -101,6 +110,7 @@ def extract_raw_skeletons(
                     add_tracked(writer, item)
                 else:
                     writer.add(item.recording, item.bodies)
+                writer.item_done()
                 reporter.advance()
         _refuse_nothing(writer, raw)
         writer.report = StepReport(
@@ -199,7 +209,7 @@ def transform_sequences(
         return writer.report
 
 
-def _raw_writer(dataset: str, output: Path, data_fingerprint: str) -> PackedWriter:
+def _raw_writer(dataset: str, output: Path, data_fingerprint: str, **options: Any) -> PackedWriter:
     """A writer of raw bodies, or of tracked ones if denoising has to choose among them."""
     rectangular = find_dataset(dataset).passes_denoising is not None
     kind, writer = (
@@ -207,7 +217,8 @@ def _raw_writer(dataset: str, output: Path, data_fingerprint: str) -> PackedWrit
         if rectangular
         else (TrackedBodies.kind, tracked_bodies_writer)
     )
-    return writer(output, _metadata(kind, dataset, data_fingerprint), joints=_joints(dataset))
+    metadata = _metadata(kind, dataset, data_fingerprint)
+    return writer(output, metadata, joints=_joints(dataset), **options)
 
 
 def _metadata(kind: str, dataset: str, data_fingerprint: str) -> StoreMetadata:

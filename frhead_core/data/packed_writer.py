@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, astuple, fields, replace
 from pathlib import Path
@@ -18,17 +19,25 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from frhead_core.data.growing_files import GrowingArray, GrowingFile, GrowingTable
+from frhead_core.data.journal import Entry, Journal
 from frhead_core.data.packed import INDEX_COLUMNS, StoreMetadata
 from frhead_core.data.recordings import Quarantined, Recording
 from frhead_core.data.step_report import StepReport
 from frhead_core.errors import InputError
+from frhead_core.progress import Reporter
+
+_STRETCH = 256  # items between two entries of the journal
+_SILENT = Reporter()
 
 
 class PackedWriter:
     """Writes a packed directory; it appears under its name complete or not at all.
 
     Used as a context manager: leaving it normally puts the directory in place (instead of an
-    empty one, or an older packed one), leaving it by an exception removes what was written.
+    empty one, or an older packed one), leaving it by an exception removes what was written,
+    unless there is a progress directory. Then an interrupted step goes on where it stopped:
+    it passes over the first ``done`` items of its work, calls :meth:`item_done` after each of
+    the others, and keeps what it counts in ``quarantined`` and ``counts``.
 
     Args:
         output: The directory to make.
@@ -37,8 +46,14 @@ class PackedWriter:
         channels: C.
         tables: Further CSV files that grow, with their columns.
         row_arrays: Further .npy files with one number for every row of the coordinates.
+        progress_directory: Where the files grow until they are complete; the same for the same
+            step on the same data.
+        settings: What the step's result depends on besides its data; progress made with other
+            settings is thrown away.
+        reporter: Told if another process has to be waited for.
 
     Attributes:
+        done: Items of the step's work that are finished.
         quarantined: Recordings left out, to be appended to.
         counts: Numbers of this step's own, for its report.
         report: What the step did, to be set before leaving.
@@ -56,8 +71,12 @@ class PackedWriter:
         channels: int = 3,
         tables: Mapping[str, tuple[str, ...]] | None = None,
         row_arrays: Mapping[str, DTypeLike] | None = None,
+        progress_directory: Path | None = None,
+        settings: str = "",
+        reporter: Reporter = _SILENT,
     ) -> None:
         _refuse_foreign(output)
+        self.done = 0
         self.quarantined: list[Quarantined] = []
         self.counts: Counter[str] = Counter()
         self.report: StepReport | None = None
@@ -68,6 +87,12 @@ class PackedWriter:
         self._row_dtypes = dict(row_arrays or {})
         self._index: list[tuple[Any, ...]] = []
         self._columns: dict[str, list[str]] = {}
+        self._recorded = (0, 0)  # sequences and quarantined recordings in the journal
+        self._reporter = reporter
+        self._journal: Journal | None = None
+        if progress_directory is not None:
+            identity = {"step": asdict(metadata), "settings": settings}
+            self._journal = Journal(progress_directory, identity)
 
     @property
     def sequences(self) -> int:
@@ -81,10 +106,16 @@ class PackedWriter:
 
     def __enter__(self) -> Self:
         output = self._output
-        self._partial = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}.partial")
         with self._saying_what_cannot_be_written():
-            self._partial.mkdir(parents=True)
-            self._open_files()
+            if self._journal is None:
+                name = f".{output.name}.{uuid.uuid4().hex[:8]}.partial"
+                self._partial = output.with_name(name)
+                self._partial.mkdir(parents=True)
+                self._open_files({})
+            else:
+                self._partial = self._journal.files
+                self._journal.open(self._reporter)
+                self._restore(self._journal.entries)
         return self
 
     def __exit__(
@@ -101,7 +132,10 @@ class PackedWriter:
             for file in self._growing().values():
                 with suppress(OSError):  # on a full disk, closing fails once more
                     file.close()
-            shutil.rmtree(self._partial, ignore_errors=True)
+            if self._journal is not None:
+                self._journal.close()
+            else:
+                shutil.rmtree(self._partial, ignore_errors=True)
 
     def add(self, recording: Recording, bodies: np.ndarray) -> None:
         """Append one sequence, (M, T, V, C)."""
@@ -138,6 +172,18 @@ class PackedWriter:
         with self._saying_what_cannot_be_written():
             self._tables[table].append(rows)
 
+    def start_with(self, quarantined: Iterable[Quarantined]) -> None:
+        """Take over what the steps before left out; an interrupted step has done so already."""
+        if not self.done:
+            self.quarantined = list(quarantined)
+
+    def item_done(self) -> None:
+        """Count an item of the step's work whose results have all been added."""
+        self.done += 1
+        if self._journal is not None and self.done % _STRETCH == 0:
+            with self._saying_what_cannot_be_written():
+                self._journal.append(self._entry())
+
     def add_column(self, name: str, values: list[str]) -> None:
         """Add an index column: a value for every sequence, in the order they were added."""
         self._columns[name] = values
@@ -153,18 +199,40 @@ class PackedWriter:
                 hint="Make room or name another output, and run the same command again",
             ) from error
 
-    def _open_files(self) -> None:
-        self._coordinates = GrowingArray(
-            self._partial / "coordinates.npy", np.dtype(self._metadata.dtype), self._frame_shape
-        )
+    def _open_files(self, kept: Mapping[str, int]) -> None:
+        """Make the growing files, or cut them back to the lengths ``kept``."""
+        folder, name = self._partial, "coordinates.npy"
+        dtype = np.dtype(self._metadata.dtype)
+        self._coordinates = GrowingArray(folder / name, dtype, self._frame_shape, kept.get(name))
         self._row_arrays = {
-            name: GrowingArray(self._partial / name, np.dtype(dtype), ())
+            name: GrowingArray(folder / name, np.dtype(dtype), (), kept.get(name))
             for name, dtype in self._row_dtypes.items()
         }
         self._tables = {
-            name: GrowingTable(self._partial / name, columns)
+            name: GrowingTable(folder / name, columns, kept.get(name))
             for name, columns in self._table_columns.items()
         }
+
+    def _entry(self) -> Entry:
+        """What has come to be since the last entry, and the lengths of the files."""
+        sequences, quarantined = self._recorded
+        self._recorded = (len(self._index), len(self.quarantined))
+        return {
+            "done": self.done,
+            "lengths": {name: file.sync() for name, file in self._growing().items()},
+            "index": self._index[sequences:],
+            "quarantined": [astuple(entry) for entry in self.quarantined[quarantined:]],
+            "counts": self.counts,
+        }
+
+    def _restore(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            self._index += [tuple(row) for row in entry["index"]]
+            self.quarantined += [Quarantined(*row) for row in entry["quarantined"]]
+        last: Entry = entries[-1] if entries else {"done": 0, "lengths": {}, "counts": {}}
+        self.done, self.counts = last["done"], Counter(last["counts"])
+        self._recorded = (len(self._index), len(self.quarantined))
+        self._open_files(last["lengths"])
 
     def _growing(self) -> dict[str, GrowingFile]:
         return {"coordinates.npy": self._coordinates, **self._row_arrays, **self._tables}
@@ -194,6 +262,8 @@ class PackedWriter:
         if self.report is not None:
             self.report.write(self._partial)
         _put_in_place(self._partial, self._output)
+        if self._journal is not None:
+            self._journal.clear()
 
 
 def _write_table(path: Path, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
@@ -223,10 +293,24 @@ def _refuse_foreign(output: Path) -> None:
 
 
 def _put_in_place(partial: Path, output: Path) -> None:
+    """Give a complete directory its name, instead of an older one; from any file system."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    replaced = output.with_name(f".{output.name}.replaced")
+    shutil.rmtree(replaced, ignore_errors=True)
     if output.is_dir() and any(output.iterdir()):
-        replaced = partial.with_name(partial.name + ".replaced")
         output.replace(replaced)
+    try:
         partial.replace(output)
-        shutil.rmtree(replaced)
-    else:
-        partial.replace(output)
+    except OSError as error:  # it comes from another file system
+        if error.errno != errno.EXDEV:
+            raise
+        _copied(partial, output).replace(output)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _copied(partial: Path, output: Path) -> Path:
+    """A copy beside the output."""
+    copy = output.with_name(f".{output.name}.partial")
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(partial, copy)
+    return copy
