@@ -10,6 +10,7 @@ import pandas as pd
 from frhead_core.config import Preparation, Split
 from frhead_core.data import ntu_oneshot
 from frhead_core.data.registry import Dataset
+from frhead_core.data.store import PARTS
 from frhead_core.errors import InputError
 
 Parts = dict[str, list[str]]
@@ -71,6 +72,6 @@ def count_parts(parts: Parts) -> dict[str, int]:
     return {
         f"{name} {part}": values.count(part)
         for name, values in parts.items()
-        for part in ("train", "anchor", "test")
+        for part in PARTS
         if part != "anchor" or part in values
     }
