@@ -20,7 +20,7 @@ def extract_raw_skeletons(
     """Read all tracked bodies of all recordings into one packed directory.
 
     Args:
-        raw: Directory or zip archive with the raw files.
+        raw: Directory or zip archive with the raw files; several with commas between them.
         dataset: Name of the dataset.
         preparation: The recipe's preparation settings, as JSON.
         data_fingerprint: Fingerprint of the raw data.

@@ -15,7 +15,7 @@ def fingerprint_data(raw: str, dataset: str) -> str:
     """Fingerprint the raw data.
 
     Args:
-        raw: Directory or zip archive with the raw files.
+        raw: Directory or zip archive with the raw files; several with commas between them.
         dataset: Name of the dataset.
 
     Returns:
