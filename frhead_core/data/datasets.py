@@ -19,7 +19,7 @@ from frhead_core.data.packed import (
 )
 from frhead_core.data.packed_writer import PackedWriter
 from frhead_core.data.parts import assign_parts, count_parts, part_columns
-from frhead_core.data.quarantine import stop_above
+from frhead_core.data.quarantine import refuse_nothing, stop_above
 from frhead_core.data.raw_files import fingerprint_files, open_raw_files
 from frhead_core.data.recordings import Quarantined
 from frhead_core.data.registry import DATASETS, find_dataset
@@ -112,7 +112,7 @@ def extract_raw_skeletons(
                     writer.add(item.recording, item.bodies)
                 writer.item_done()
                 reporter.advance()
-        _refuse_nothing(writer, raw)
+        refuse_nothing(writer.sequences, writer.quarantined, raw)
         writer.report = StepReport(
             step="Extracted raw skeletons",
             dataset=dataset,
@@ -135,8 +135,17 @@ def denoise_skeletons(
     output: Path,
     preparation: Preparation,
     reporter: Reporter = SILENT,
+    progress_directory: Path | None = None,
 ) -> StepReport:
     """Choose the actors among the tracked bodies. NW-UCLA passes through, and the report says so.
+
+    Args:
+        dataset: Name of the dataset.
+        raw_bodies: The directory that :func:`extract_raw_skeletons` made.
+        output: The directory to make.
+        preparation: The recipe's settings.
+        reporter: Told of the progress.
+        progress_directory: From where an interrupted denoising goes on.
 
     Raises:
         InputError: If ``raw_bodies`` cannot be used.
@@ -150,11 +159,18 @@ def denoise_skeletons(
             preparation,
             suffix=facts.suffix,
             reporter=reporter,
+            progress_directory=progress_directory,
         )
     bodies = _open_for(dataset, RawBodies, raw_bodies)
     metadata = replace(bodies.metadata, kind=DenoisedSequences.kind)
-    with PackedWriter(output, metadata, joints=_joints(dataset)) as writer:
-        writer.quarantined = bodies.quarantined()
+    with PackedWriter(
+        output,
+        metadata,
+        joints=_joints(dataset),
+        progress_directory=progress_directory,
+        reporter=reporter,
+    ) as writer:
+        writer.start_with(bodies.quarantined())
         _copy(bodies, writer, lambda sequence: sequence, "denoising", reporter)
         writer.report = StepReport(
             step="Denoised skeletons",
@@ -173,6 +189,7 @@ def transform_sequences(
     splits: Mapping[str, Split],
     preparation: Preparation,
     reporter: Reporter = SILENT,
+    progress_directory: Path | None = None,
 ) -> StepReport:
     """Centre the sequences and mark who trains and who tests.
 
@@ -183,6 +200,7 @@ def transform_sequences(
         splits: The split of each benchmark of the dataset, by the benchmark's name.
         preparation: The recipe's settings.
         reporter: Told of the progress.
+        progress_directory: From where an interrupted transformation goes on.
 
     Raises:
         InputError: If ``denoised`` cannot be used, or a recording is in no part of a split.
@@ -191,8 +209,15 @@ def transform_sequences(
     sequences = _open_for(dataset, DenoisedSequences, denoised)
     metadata = replace(sequences.metadata, kind=SequenceStore.kind)
     parts, notes = part_columns(sequences.index, splits, facts, preparation)
-    with PackedWriter(output, metadata, joints=_joints(dataset)) as writer:
-        writer.quarantined = sequences.quarantined()
+    with PackedWriter(
+        output,
+        metadata,
+        joints=_joints(dataset),
+        progress_directory=progress_directory,
+        settings=repr(preparation),
+        reporter=reporter,
+    ) as writer:
+        writer.start_with(sequences.quarantined())
         for name, values in parts.items():
             writer.add_column(PART_PREFIX + name, values)
         _copy(sequences, writer, facts.centre, "centring", reporter)
@@ -257,17 +282,8 @@ def _copy(
     task: str,
     reporter: Reporter,
 ) -> None:
-    with reporting(reporter, task, len(sequences), "sequences"):
-        for recording, sequence in sequences.stream():
+    with reporting(reporter, task, len(sequences), "sequences", writer.done):
+        for recording, sequence in sequences.stream(writer.done):
             writer.add(recording, change(sequence))
+            writer.item_done()
             reporter.advance()
-
-
-def _refuse_nothing(writer: PackedWriter, raw: Path) -> None:
-    if writer.sequences == 0:
-        first = writer.quarantined[0]
-        raise InputError(
-            f"none of the {len(writer.quarantined)} recordings is usable",
-            file=raw,
-            found=f"{first.name} ({first.reason})",
-        )

@@ -13,7 +13,7 @@ from frhead_core.data import ntu_denoise as rules
 from frhead_core.data.ntu_denoise import Denoised, Filtered, denoise
 from frhead_core.data.packed import DenoisedSequences
 from frhead_core.data.packed_writer import PackedWriter
-from frhead_core.data.quarantine import stop_above
+from frhead_core.data.quarantine import refuse_nothing, stop_above
 from frhead_core.data.recordings import Quarantined, Recording
 from frhead_core.data.step_report import StepReport
 from frhead_core.data.tracked_bodies import TrackedBodies
@@ -41,6 +41,7 @@ def filter_bodies(
     *,
     suffix: str,
     reporter: Reporter,
+    progress_directory: Path | None = None,
 ) -> StepReport:
     """Keep the actors of every recording.
 
@@ -52,6 +53,7 @@ def filter_bodies(
         preparation: The recipe's settings.
         suffix: How the names of the raw files end, for the list of those left out.
         reporter: Told of the progress.
+        progress_directory: From where an interrupted denoising goes on.
 
     Raises:
         QuarantineLimitError: If too large a share of the recordings is unusable.
@@ -64,16 +66,21 @@ def filter_bodies(
         replace(tracked.metadata, kind=DenoisedSequences.kind),
         joints=tracked.coordinates.shape[1],
         tables={FILTERED_FILE: FILTERED_COLUMNS},
+        progress_directory=progress_directory,
+        settings=repr(preparation),
+        reporter=reporter,
     ) as writer:
-        writer.quarantined = list(before)
-        with reporting(reporter, "denoising", len(tracked), "recordings"):
-            for row in range(len(tracked)):
+        writer.start_with(before)
+        with reporting(reporter, "denoising", len(tracked), "recordings", writer.done):
+            for row in range(writer.done, len(tracked)):
                 recording = tracked.tracked(row)
                 result = denoise(recording, preparation.compatibility)
                 _write(writer, recording.recording, result, suffix)
                 if result.reason is not None:
                     stop_above(limit, writer.quarantined, total, tracked.directory)
+                writer.item_done()
                 reporter.advance()
+        refuse_nothing(writer.sequences, writer.quarantined, tracked.directory)
         writer.report = _report(writer, tracked, len(before), preparation)
         return writer.report
 

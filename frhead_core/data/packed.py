@@ -90,9 +90,9 @@ class PackedSequences:
         rows = self.coordinates[first:last]
         return rows.reshape(bodies, -1, *rows.shape[1:])
 
-    def stream(self) -> Iterator[tuple[Recording, np.ndarray]]:
-        """Every recording with its sequence, (M, T, V, C), in order and read one at a time."""
-        for row in range(len(self)):
+    def stream(self, first: int = 0) -> Iterator[tuple[Recording, np.ndarray]]:
+        """Recordings from ``first`` on with their sequences, (M, T, V, C), read one at a time."""
+        for row in range(first, len(self)):
             yield self.recording(row), self.read_sequence(row)
 
     def read_sequence(self, row: int) -> np.ndarray:

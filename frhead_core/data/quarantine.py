@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from frhead_core.data.recordings import Quarantined
-from frhead_core.errors import QuarantineLimitError
+from frhead_core.errors import InputError, QuarantineLimitError
 
 
 def stop_above(limit: float, quarantined: Sequence[Quarantined], total: int, place: Path) -> None:
@@ -26,3 +26,16 @@ def stop_above(limit: float, quarantined: Sequence[Quarantined], total: int, pla
         expected=f"at most {int(limit)}",
         hint="Download the data again, or raise preparation.max_quarantined_share",
     )
+
+
+def refuse_nothing(kept: int, quarantined: Sequence[Quarantined], place: Path) -> None:
+    """Stop when no recording is left.
+
+    Raises:
+        InputError: Then; it names the first one.
+    """
+    if kept == 0:
+        first = f"{quarantined[0].name} ({quarantined[0].reason})" if quarantined else None
+        raise InputError(
+            f"none of the {len(quarantined)} recordings is usable", file=place, found=first
+        )
