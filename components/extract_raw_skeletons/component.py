@@ -28,7 +28,7 @@ def extract_raw_skeletons(
         raw_bodies: All tracked bodies, index, and quarantined recordings.
         report: What was read and what was left out.
     """
-    from components.runtime import step
+    from components.runtime import progress_directory, step
 
     with step() as reporter:
         from pathlib import Path
@@ -44,5 +44,8 @@ def extract_raw_skeletons(
             preparation_from_json(preparation),
             data_fingerprint,
             reporter=reporter,
+            progress_directory=progress_directory(
+                "extract_raw_skeletons", code_version, dataset, preparation, data_fingerprint
+            ),
         )
         describe(raw_bodies, report)

@@ -28,7 +28,7 @@ def transform_sequences(
         sequences: The sequence store.
         report: Counts, by part of each split.
     """
-    from components.runtime import step
+    from components.runtime import progress_directory, step
 
     with step() as reporter:
         from pathlib import Path
@@ -44,5 +44,8 @@ def transform_sequences(
             splits_from_json(splits),
             preparation_from_json(preparation),
             reporter=reporter,
+            progress_directory=progress_directory(
+                "transform_sequences", code_version, dataset, splits, preparation, denoised.uri
+            ),
         )
         describe(sequences, report)
