@@ -181,7 +181,7 @@ def _recording(row: _Row, layout: ReferenceLayout, file: Path) -> Recording:
 
 def _sequence(row: _Row, layout: ReferenceLayout) -> np.ndarray | str:
     """The sequence, (M, T, V, C) float32 without padding, or why there is none."""
-    used = np.flatnonzero(row.x.any(axis=1))
+    used = np.flatnonzero((row.x != 0).any(axis=1))
     if not used.size:
         return "every frame is zero"
     values = row.x[: used[-1] + 1].astype(np.float32)
