@@ -41,6 +41,10 @@ class Reporter:
         """Receive one finished row of measurements, such as an epoch's."""
 
 
+SILENT = Reporter()
+"""Tells nobody."""
+
+
 @contextmanager
 def reporting(
     reporter: Reporter, task: str, total: int, unit: str, done: int = 0

@@ -33,7 +33,7 @@ def denoise_skeletons(
 
         from components.artifacts import describe
         from components.sections import preparation_from_json
-        from frhead_core.data.datasets import denoise_skeletons
+        from frhead_core.data.denoising import denoise_skeletons
 
         denoise_skeletons(
             dataset,

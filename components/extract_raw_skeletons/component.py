@@ -35,7 +35,7 @@ def extract_raw_skeletons(
 
         from components.artifacts import describe
         from components.sections import preparation_from_json
-        from frhead_core.data.datasets import extract_raw_skeletons
+        from frhead_core.data.extraction import extract_raw_skeletons
 
         extract_raw_skeletons(
             dataset,

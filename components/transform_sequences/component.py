@@ -35,7 +35,7 @@ def transform_sequences(
 
         from components.artifacts import describe
         from components.sections import preparation_from_json, splits_from_json
-        from frhead_core.data.datasets import transform_sequences
+        from frhead_core.data.transformation import transform_sequences
 
         transform_sequences(
             dataset,

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from frhead_core.data.recordings import Recording
 
+SUFFIX = ".skeleton"
+
 _NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 _FOLDER = Path(__file__).parent
 

@@ -18,8 +18,6 @@ from frhead_core.data import skeleton_scan
 from frhead_core.data.skeleton_scan import JOINTS, Room
 from frhead_core.data.tracked_bodies import TrackedBody
 
-SUFFIX = ".skeleton"
-
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _EXPECTED = {
     skeleton_scan.FRAME_COUNT: "the number of frames",
