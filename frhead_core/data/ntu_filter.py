@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import astuple, fields, replace
+from dataclasses import fields, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from frhead_core.progress import Reporter, reporting
 
 FILTERED_FILE = "filtered.csv"
 FILTERED_COLUMNS = tuple(item.name for item in fields(Filtered))
+_values = attrgetter(*FILTERED_COLUMNS)
 
 _SECTIONS: dict[str, str] = {
     rules.TOO_SHORT: "bodies removed: too short",
@@ -110,7 +112,7 @@ def _actors(persons: int) -> str:
 
 
 def _table_row(row: Filtered) -> tuple[Any, ...]:
-    return tuple(f"{value:.6f}" if isinstance(value, float) else value for value in astuple(row))
+    return tuple(f"{value:.6f}" if isinstance(value, float) else value for value in _values(row))
 
 
 def _report(

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, astuple, fields, replace
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,6 +27,7 @@ from frhead_core.data.step_report import StepReport
 from frhead_core.errors import InputError
 from frhead_core.progress import Reporter
 
+_identity = attrgetter(*(item.name for item in fields(Recording)))  # astuple copies deeply
 _STRETCH = 256  # items between two entries of the journal
 _SILENT = Reporter()
 
@@ -161,7 +163,7 @@ class PackedWriter:
         """
         if rows.shape[1:] != self._frame_shape:
             raise ValueError(f"{recording.name}: {rows.shape[1:]} is not {self._frame_shape}")
-        self._index.append((*astuple(recording), frames, bodies, self.frames))
+        self._index.append((*_identity(recording), frames, bodies, self.frames))
         with self._saying_what_cannot_be_written():
             self._coordinates.append(rows)
             for name, file in self._row_arrays.items():

@@ -86,11 +86,14 @@ class TrackedBodies(PackedSequences):
 
     def bodies(self, row: int) -> list[TrackedBody]:
         """The bodies of an index row, in order of first appearance, copied from the files."""
-        return [self._body(number) for number in range(*self._places[row : row + 2])]
+        numbers = range(*self._places[row : row + 2])
+        begin, end = self._first[numbers[0]], self._first[numbers[-1]] + self._frames[numbers[-1]]
+        rows, frame_numbers = self.read_rows(begin, end), np.array(self._frame_numbers[begin:end])
+        return [self._body(number, begin, rows, frame_numbers) for number in numbers]
 
     def tracked(self, row: int) -> TrackedRecording:
         """Everything of an index row."""
-        frames = int(self.index["frames"].to_numpy()[row])
+        frames = int(self._columns["frames"][row])
         return TrackedRecording(self.recording(row), frames, tuple(self.bodies(row)))
 
     def _open_bodies(self) -> None:
@@ -123,14 +126,18 @@ class TrackedBodies(PackedSequences):
     def _row_count(self) -> int:
         return len(self.coordinates)
 
-    def _body(self, number: int) -> TrackedBody:
-        first, frames = self._first[number], self._frames[number]
+    def _body(
+        self, number: int, begin: int, rows: np.ndarray, frame_numbers: np.ndarray
+    ) -> TrackedBody:
+        """A body from the rows of its recording, which start at row ``begin``."""
+        first = self._first[number] - begin
+        own = slice(first, first + self._frames[number])
         motion = self._motions[number]
         return TrackedBody(
             id=self._ids[number],
-            coordinates=self.read_rows(first, first + frames),
+            coordinates=rows[own],
             start=self._starts[number],
-            frame_numbers=np.array(self._frame_numbers[first : first + frames]),
+            frame_numbers=frame_numbers[own],
             motion=float(np.float32(motion)) if motion else None,
         )
 
