@@ -25,17 +25,18 @@ def compiled(function: Function) -> Function:
         return cast(Function, numba.njit(nogil=True)(function))
 
 
-@intrinsic
-def load_word(typing_context: Any, data: Any, place: Any) -> Any:
-    """In compiled functions: the eight bytes at a place of an array of bytes, as one uint64.
-
-    NumPy can look at memory as words only where they begin at multiples of their size.
-    """
-
+def _load_word(typing_context: Any, data: Any, place: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = cgutils.create_struct_proxy(signature.args[0])(context, builder, arguments[0])
-        byte = builder.gep(array.data, [arguments[1]])
+        proxy: Any = cgutils.create_struct_proxy(signature.args[0])  # type: ignore[no-untyped-call]
+        byte = builder.gep(proxy(context, builder, arguments[0]).data, [arguments[1]])
         word = builder.bitcast(byte, ir.IntType(64).as_pointer())
         return builder.load(word, align=1)
 
     return types.uint64(data, types.intp), generate
+
+
+load_word: Any = intrinsic(_load_word)
+"""In compiled functions, ``load_word(data, place)``: eight bytes of an array as one uint64.
+
+NumPy can look at memory as words only where they begin at multiples of their size.
+"""

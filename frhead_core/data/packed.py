@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -107,7 +108,7 @@ class PackedSequences:
         A mapping that is gone through from end to end counts as memory of the process.
         """
         shape, dtype = self.coordinates.shape[1:], self.coordinates.dtype
-        width = int(np.prod(shape))
+        width = math.prod(shape)
         offset = self.coordinates.offset + first * width * dtype.itemsize
         path = self.directory / "coordinates.npy"
         rows = np.fromfile(path, dtype, count=(last - first) * width, offset=offset)
