@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from frhead_core.compiled import compiled
 from frhead_core.data import skeleton_scan
 from frhead_core.data.skeleton_scan import JOINTS, Room
 from frhead_core.data.tracked_bodies import TrackedBody
@@ -78,7 +79,27 @@ def _tracked_body(
 
 def motion_of(coordinates: np.ndarray) -> float:
     """How much a body, (n, V, 3) float32, moves: its variance in x, y and z, added up."""
-    return float(coordinates.reshape(-1, 3).var(axis=0).sum())
+    return float(_variance(coordinates.reshape(-1, 3)).sum())
+
+
+@compiled
+def _variance(rows: np.ndarray) -> np.ndarray:
+    """Population variance of the columns of (R, 3) float32, as ``rows.var(axis=0)``, only faster.
+
+    The same additions in the same order and precision, so the same result to the last bit.
+    """
+    number = np.float32(len(rows))
+    mean = np.zeros(3, np.float32)
+    for row in range(len(rows)):
+        for axis in range(3):
+            mean[axis] += rows[row, axis]
+    mean /= number
+    squares = np.zeros(3, np.float32)
+    for row in range(len(rows)):
+        for axis in range(3):
+            away = rows[row, axis] - mean[axis]
+            squares[axis] += away * away
+    return squares / number
 
 
 class _Scan:

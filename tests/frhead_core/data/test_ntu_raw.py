@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from frhead_core.data.ntu_raw import parse_skeletons
+from frhead_core.data.ntu_raw import motion_of, parse_skeletons
 
 JOINT = "0.5011 -0.25 3.2e-05 314.5 180.4 1144.9 448.1 0.82 0 -0.57 -0 2"
 REST = "0 0 1 1 3 0 -0.03 -0.19 2"
@@ -54,6 +54,14 @@ def test_motion_is_the_variance_of_all_joints():
     assert rests.motion == pytest.approx(0, abs=1e-10)
     (alone,) = parse(text([moving])).bodies
     assert alone.motion is None
+
+
+@pytest.mark.parametrize("frames", [1, 2, 12, 300])
+def test_motion_is_numpys_to_the_last_bit(frames):
+    generator = np.random.default_rng(frames)
+    for _ in range(20):
+        coordinates = generator.normal(2, 1, (frames, 25, 3)).astype(np.float32)
+        assert motion_of(coordinates) == coordinates.reshape(-1, 3).var(axis=0).sum()
 
 
 def same(one, other):
