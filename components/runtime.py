@@ -8,6 +8,8 @@ is only the standard output, which the cluster keeps as the log.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import traceback
@@ -32,6 +34,26 @@ STOPPED = 143  # what a shell reports of a process that SIGTERM ended
 def checkpoint_root() -> Path:
     """Where training keeps its checkpoints: a place that outlives the run."""
     return Path(os.environ.get(CHECKPOINT_ROOT, "checkpoints"))
+
+
+def progress_directory(step: str, *inputs: str) -> Path | None:
+    """Where a step leaves what it has done, so that it goes on there after an interruption.
+
+    Args:
+        step: Name of the step.
+        inputs: Everything that its result depends on: only equal ones find it again.
+
+    Returns:
+        A place that does not depend on the run; None where no place outlives the step.
+    """
+    if CHECKPOINT_ROOT not in os.environ:
+        return None
+    return checkpoint_root() / f"prepare-{input_hash(step, *inputs)}"
+
+
+def input_hash(*inputs: str) -> str:
+    """A short name for what a result depends on: 16 hex digits."""
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
 
 
 def threads() -> int:

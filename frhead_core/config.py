@@ -25,6 +25,7 @@ MODALITIES: tuple[Modality, ...] = get_args(Modality)
 IndexColumn = Literal["setup", "camera", "performer"]
 HeadVersion = Literal["V0", "V1", "V2", "NO FN", "NO FP", "NO FN & FP"]
 Precision = Literal["float32", "bfloat16"]
+Compatibility = Literal["reference", "corrected"]
 
 # Numbers and switches are strict: "16", 16.0 or true where an integer belongs is a mistake.
 Integer = Annotated[int, Field(strict=True)]
@@ -41,11 +42,16 @@ _BENCHMARK_FOLDER = Path(__file__).parent / "benchmarks"
 
 @dataclass(frozen=True, config=_STRICT)
 class Split:
-    """Which recordings train and which test, by the value of one index column."""
+    """Which recordings train and which test, by the value of one index column.
+
+    ``setups``: first and last setup of the recordings that take part; all if not given. It keeps
+    NTU RGB+D 60 apart within NTU RGB+D 120, where the same performers appear again.
+    """
 
     column: IndexColumn
     train: tuple[Integer, ...]
     test: tuple[Integer, ...]
+    setups: tuple[Integer, Integer] | None = None
 
     def __post_init__(self) -> None:
         shared = sorted(set(self.train) & set(self.test))
@@ -67,11 +73,14 @@ class Preparation:
 
     ``max_quarantined_share``: preparation stops when a larger share of the recordings is unusable.
     ``official_list``: every recording that the benchmark lists must be there; without it whatever
-    is found is used.
+    is found is used. ``compatibility`` (NTU RGB+D): ``reference`` prepares as for the published
+    accuracies, with their mistakes; ``corrected`` without: bodies that come back keep their true
+    time, and an actor's time begins with its first body.
     """
 
     max_quarantined_share: Share = 0.02
     official_list: Switch = True
+    compatibility: Compatibility = "reference"
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -34,20 +34,27 @@ class Reporter:
     def end(self) -> None:
         """Finish the task that is under way."""
 
-    @contextmanager
-    def task(self, title: str, total: int, unit: str, done: int = 0) -> Iterator[None]:
-        """A task from ``begin`` to ``end``, which comes however the task ends."""
-        self.begin(title, total, unit, done)
-        try:
-            yield
-        finally:
-            self.end()
-
     def message(self, text: str) -> None:
         """Say one line that is worth reading later."""
 
     def record(self, row: Mapping[str, Any]) -> None:
         """Receive one finished row of measurements, such as an epoch's."""
+
+
+SILENT = Reporter()
+"""Tells nobody."""
+
+
+@contextmanager
+def reporting(
+    reporter: Reporter, task: str, total: int, unit: str, done: int = 0
+) -> Iterator[None]:
+    """A task that ends also when what happens within fails."""
+    reporter.begin(task, total, unit, done)
+    try:
+        yield
+    finally:
+        reporter.end()
 
 
 def format_duration(seconds: float) -> str:

@@ -14,6 +14,7 @@ from frhead_core.config import (
     load_recipe,
     recipe_to_json,
 )
+from frhead_core.data.subsets import datasets_within
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,18 @@ def pipeline_arguments(recipe: Recipe, modalities: Sequence[Modality]) -> Pipeli
 
 
 def splits_of_store(recipe: Recipe) -> dict[str, Split]:
-    """The splits of all benchmarks that are prepared alike, so that they share one store.
+    """The splits of all benchmarks that share one store with a recipe's.
 
+    Those are the benchmarks of its dataset, or of a part of it, that come with the same
+    preparation settings as the recipe does; what the user changes in these changes the whole store.
     A split of one's own comes alone: its recordings need not be in any part of the others.
     """
+    known = {name: load_recipe(name) for name in benchmark_names()}
+    preparation = known.get(recipe.name, recipe).preparation
+    within = datasets_within(recipe.dataset)
     shared = {
-        other.name: other.split
-        for other in map(load_recipe, benchmark_names())
-        if (other.dataset, other.preparation) == (recipe.dataset, recipe.preparation)
+        name: other.split
+        for name, other in known.items()
+        if other.dataset in within and other.preparation == preparation
     }
     return shared if shared.get(recipe.name) == recipe.split else {recipe.name: recipe.split}

@@ -25,7 +25,10 @@ _COMMANDS = (
     "benchmarks",
     "import-weights",
     "synthetic",
+    "export",
+    "import",
 )
+_MODULES = {"import": "import_data"}  # where the module cannot be called like the command
 STOPPED = 130
 
 
@@ -38,7 +41,8 @@ class _CommandsByName(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"pipeline.commands.{cmd_name.replace('-', '_')}")
+        name = _MODULES.get(cmd_name, cmd_name.replace("-", "_"))
+        module = importlib.import_module(f"pipeline.commands.{name}")
         command: click.Command = module.command
         return command
 

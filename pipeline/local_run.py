@@ -18,6 +18,7 @@ from pipeline.arguments import pipeline_arguments
 from pipeline.dag import build_pipeline
 from pipeline.display import progress_of
 from pipeline.local_engine import LocalEngine
+from pipeline.raw_data import absolute
 from pipeline.results import collect_results
 from pipeline.run_folder import RunFolder
 
@@ -39,7 +40,7 @@ class LocalRun:
     Attributes:
         recipe: The benchmark's settings.
         modalities: Which to train.
-        raw: Raw data.
+        raw: Raw data; several places with commas between them.
         work_directory: Where runs, artifacts, cache and checkpoints lie.
         output: Where the results go; None for a folder in the run's.
         checkpoint_root: Where checkpoints go; None for the work directory.
@@ -81,7 +82,7 @@ def run_locally(run: LocalRun) -> Path:
     try:
         with progress_of(folder.steps, sys.stdout):
             pipeline = build_pipeline(arguments, run.parallel_modalities)
-            engine.run(pipeline, {"raw": str(run.raw.resolve())})
+            engine.run(pipeline, {"raw": str(absolute(run.raw))})
         _raise_unless_complete(engine, folder)
         results = collect_results(engine.outcomes, run.output or folder.results)
         status = "done"

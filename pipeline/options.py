@@ -20,7 +20,12 @@ PATH = click.Path(path_type=Path)
 
 benchmark_argument = click.argument("benchmark")
 raw_option = click.option(
-    "--raw", required=True, type=PATH, help="Raw data: the zip as downloaded, or a directory."
+    "--raw",
+    required=True,
+    multiple=True,
+    type=PATH,
+    callback=lambda context, option, places: _joined(places),
+    help="Raw data: the zip as downloaded, or a directory. May be repeated.",
 )
 seed_option = click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
 threads_option = click.option(
@@ -109,6 +114,12 @@ def chosen_modalities(text: str | None) -> list[Modality]:
         return list(MODALITIES)
     given = {check_modality(name.strip()) for name in text.split(",")}
     return [modality for modality in MODALITIES if modality in given]
+
+
+def _joined(places: Sequence[Path]) -> Path:
+    from pipeline.raw_data import joined
+
+    return joined(places)
 
 
 class AssignmentsCommand(click.Command):

@@ -32,13 +32,13 @@ def synthetic_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def synthetic_store(synthetic_zip: Path) -> Path:
-    """The sequence store of ``synthetic_zip`` for the benchmark "demo": 40 train, 20 test."""
+    """The store of ``synthetic_zip`` for the benchmark "demo-nw-ucla": 40 train, 20 test."""
     folder = synthetic_zip.parent
     everything = Preparation(official_list=False)
     mark = fingerprint("nw-ucla", synthetic_zip)
     extract_raw_skeletons("nw-ucla", synthetic_zip, folder / "raw", everything, mark)
     denoise_skeletons("nw-ucla", folder / "raw", folder / "denoised", everything)
-    splits = {"demo": load_recipe("demo").split}
+    splits = {"demo-nw-ucla": load_recipe("demo-nw-ucla").split}
     store = folder / "store"
     transform_sequences("nw-ucla", folder / "denoised", store, splits, everything)
     return store

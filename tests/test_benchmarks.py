@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import bench_loader, bench_model, run
+from benchmarks import bench_loader, bench_model, bench_ntu_preparation, plain_ntu, run
 from benchmarks.measure import Comparison, compare_rates, peak_memory
 from frhead_core.config import load_recipe, override
 
@@ -36,6 +36,18 @@ def test_plain_and_project_loaders_agree(tmp_path, modality):
     bench_loader.assert_equal_batches(plain, ours.epoch())
 
 
+def test_plain_and_project_preparations_of_ntu_agree(tmp_path):
+    raw = bench_ntu_preparation.write_files(tmp_path / "files", 24)
+    store = bench_ntu_preparation.prepare(raw, tmp_path / "out")
+    texts = [path.read_text() for path in sorted(raw.rglob("*.skeleton"))]
+    assert {store.index["bodies"].min(), store.index["bodies"].max()} == {1, 2}
+    plain = list(plain_ntu.prepare(texts))
+    bench_ntu_preparation.assert_equal(plain, store)
+    plain[3][5, 7] += 1
+    with pytest.raises(AssertionError, match="differ"):
+        bench_ntu_preparation.assert_equal(plain, store)
+
+
 def test_gain_above_one_means_better():
     assert Comparison("speed", "samples/s", plain=10, ours=25).gain == 2.5
     assert Comparison("memory", "MiB", plain=10, ours=25, better="less").gain == 0.4
@@ -63,7 +75,7 @@ def test_peak_memory_is_what_the_call_adds():
 
 
 def test_all_benchmarks_are_found_and_an_unknown_one_is_refused(capsys):
-    assert run.benchmark_names() == ("loader", "model")
+    assert run.benchmark_names() == ("loader", "model", "ntu_preparation")
     with pytest.raises(SystemExit):
         run.main(["nonsense"])
-    assert "loader, model" in capsys.readouterr().err
+    assert "loader, model, ntu_preparation" in capsys.readouterr().err

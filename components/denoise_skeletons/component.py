@@ -26,14 +26,14 @@ def denoise_skeletons(
         denoised: The actors of each recording.
         report: What was filtered, and by which rule.
     """
-    from components.runtime import step
+    from components.runtime import progress_directory, step
 
     with step() as reporter:
         from pathlib import Path
 
         from components.artifacts import describe
         from components.sections import preparation_from_json
-        from frhead_core.data.datasets import denoise_skeletons
+        from frhead_core.data.denoising import denoise_skeletons
 
         denoise_skeletons(
             dataset,
@@ -41,5 +41,8 @@ def denoise_skeletons(
             Path(denoised.path),
             preparation_from_json(preparation),
             reporter=reporter,
+            progress_directory=progress_directory(
+                "denoise_skeletons", code_version, dataset, preparation, raw_bodies.uri
+            ),
         )
         describe(denoised, report)

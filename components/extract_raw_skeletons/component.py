@@ -20,7 +20,7 @@ def extract_raw_skeletons(
     """Read all tracked bodies of all recordings into one packed directory.
 
     Args:
-        raw: Directory or zip archive with the raw files.
+        raw: Directory or zip archive with the raw files; several with commas between them.
         dataset: Name of the dataset.
         preparation: The recipe's preparation settings, as JSON.
         data_fingerprint: Fingerprint of the raw data.
@@ -28,14 +28,14 @@ def extract_raw_skeletons(
         raw_bodies: All tracked bodies, index, and quarantined recordings.
         report: What was read and what was left out.
     """
-    from components.runtime import step
+    from components.runtime import progress_directory, step
 
     with step() as reporter:
         from pathlib import Path
 
         from components.artifacts import describe
         from components.sections import preparation_from_json
-        from frhead_core.data.datasets import extract_raw_skeletons
+        from frhead_core.data.extraction import extract_raw_skeletons
 
         extract_raw_skeletons(
             dataset,
@@ -44,5 +44,8 @@ def extract_raw_skeletons(
             preparation_from_json(preparation),
             data_fingerprint,
             reporter=reporter,
+            progress_directory=progress_directory(
+                "extract_raw_skeletons", code_version, dataset, preparation, data_fingerprint
+            ),
         )
         describe(raw_bodies, report)

@@ -15,7 +15,7 @@ def fingerprint_data(raw: str, dataset: str) -> str:
     """Fingerprint the raw data.
 
     Args:
-        raw: Directory or zip archive with the raw files.
+        raw: Directory or zip archive with the raw files; several with commas between them.
         dataset: Name of the dataset.
 
     Returns:
@@ -26,7 +26,7 @@ def fingerprint_data(raw: str, dataset: str) -> str:
     with step() as reporter:
         from pathlib import Path
 
-        from frhead_core.data.datasets import fingerprint
+        from frhead_core.data.fingerprint import fingerprint
 
         data_fingerprint = fingerprint(dataset, Path(raw))
         reporter.message(f"fingerprint of {raw}: {data_fingerprint}")

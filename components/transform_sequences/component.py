@@ -28,14 +28,14 @@ def transform_sequences(
         sequences: The sequence store.
         report: Counts, by part of each split.
     """
-    from components.runtime import step
+    from components.runtime import progress_directory, step
 
     with step() as reporter:
         from pathlib import Path
 
         from components.artifacts import describe
         from components.sections import preparation_from_json, splits_from_json
-        from frhead_core.data.datasets import transform_sequences
+        from frhead_core.data.transformation import transform_sequences
 
         transform_sequences(
             dataset,
@@ -44,5 +44,8 @@ def transform_sequences(
             splits_from_json(splits),
             preparation_from_json(preparation),
             reporter=reporter,
+            progress_directory=progress_directory(
+                "transform_sequences", code_version, dataset, splits, preparation, denoised.uri
+            ),
         )
         describe(sequences, report)

@@ -170,6 +170,11 @@ def _throw(time: np.ndarray, pace: float, generator: np.random.Generator) -> Pos
     return pose
 
 
+def stand(time: np.ndarray, pace: float, generator: np.random.Generator) -> Pose:
+    """Nothing: what someone does who is only there."""
+    return _standing(time, generator)
+
+
 def _carry(time: np.ndarray, pace: float, generator: np.random.Generator) -> Pose:
     pose = _standing(time, generator)
     _steps(pose, time, 0.8 * pace, generator)

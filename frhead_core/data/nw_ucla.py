@@ -91,6 +91,7 @@ class NWUCLASource:
     """
 
     def __init__(self, files: RawFiles, raw: Path, *, official_list: bool) -> None:
+        self.left_out: dict[str, int] = {}
         self._files = files
         self._names = sorted(files.names, key=lambda name: (PurePosixPath(name).stem, name))
         self._official = frozenset(train_names() + test_names()) if official_list else None
@@ -101,8 +102,12 @@ class NWUCLASource:
         return len(self._names)
 
     def __iter__(self) -> Iterator[RecordedBodies | Quarantined]:
-        previous = None
-        for file in self._names:
+        return self.starting_at(0)
+
+    def starting_at(self, first: int) -> Iterator[RecordedBodies | Quarantined]:
+        """The recordings from a place on, without reading those before it."""
+        previous = PurePosixPath(self._names[first - 1]).stem if first else None
+        for file in self._names[first:]:
             name = PurePosixPath(file).stem
             try:
                 if name == previous:

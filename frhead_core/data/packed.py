@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -85,26 +87,61 @@ class PackedSequences:
 
     def sequence(self, row: int) -> np.ndarray:
         """The sequence of an index row, a read-only view (M, T, V, C)."""
-        entry = self.index.iloc[row]
-        first, bodies, frames = int(entry.first_row), int(entry.bodies), int(entry.frames)
-        rows = self.coordinates[first : first + bodies * frames]
-        return rows.reshape(bodies, frames, *rows.shape[1:])
+        first, last, bodies = self._place(row)
+        rows = self.coordinates[first:last]
+        return rows.reshape(bodies, -1, *rows.shape[1:])
+
+    def stream(self, first: int = 0) -> Iterator[tuple[Recording, np.ndarray]]:
+        """Recordings from ``first`` on with their sequences, (M, T, V, C), read one at a time."""
+        for row in range(first, len(self)):
+            yield self.recording(row), self.read_sequence(row)
+
+    def read_sequence(self, row: int) -> np.ndarray:
+        """The sequence of an index row, (M, T, V, C), read from the file and not mapped."""
+        first, last, bodies = self._place(row)
+        rows = self.read_rows(first, last)
+        return rows.reshape(bodies, -1, *rows.shape[1:])
+
+    def read_rows(self, first: int, last: int) -> np.ndarray:
+        """Rows ``first`` up to before ``last``, read from the file and not mapped: (n, V, C).
+
+        A mapping that is gone through from end to end counts as memory of the process.
+        """
+        shape, dtype = self.coordinates.shape[1:], self.coordinates.dtype
+        width = math.prod(shape)
+        offset = self.coordinates.offset + first * width * dtype.itemsize
+        path = self.directory / "coordinates.npy"
+        rows = np.fromfile(path, dtype, count=(last - first) * width, offset=offset)
+        return rows.reshape(-1, *shape)
 
     def recording(self, row: int) -> Recording:
         """The identity of an index row."""
-        entry = self.index.iloc[row]
-        numbers = {item.name: int(entry[item.name]) for item in fields(Recording)[1:]}
-        return Recording(name=str(entry["name"]), **numbers)
+        name, *numbers = (self._columns[item.name][row] for item in fields(Recording))
+        return Recording(str(name), *map(int, numbers))
 
     def quarantined(self) -> list[Quarantined]:
         """The recordings that were left out, with the reasons."""
         with (self.directory / "quarantine.csv").open(encoding="utf-8", newline="") as file:
             return [Quarantined(**row) for row in csv.DictReader(file)]
 
+    @cached_property
+    def _columns(self) -> dict[str, np.ndarray]:
+        """The index as plain arrays: looking up a row of a table takes a hundred times as long."""
+        return {column: self.index[column].to_numpy() for column in INDEX_COLUMNS}
+
+    def _place(self, row: int) -> tuple[int, int, int]:
+        """First and last row, and the number of bodies, of an index row."""
+        names = ("first_row", "bodies", "frames")
+        first, bodies, frames = (int(self._columns[name][row]) for name in names)
+        return first, first + bodies * frames, bodies
+
+    def _row_count(self) -> int:
+        """How many rows the index speaks of."""
+        return int((self.index["frames"] * self.index["bodies"]).sum())
+
     def _check_complete(self) -> None:
         expected = dict(self.metadata.counts)
-        rows = int((self.index["frames"] * self.index["bodies"]).sum())
-        found = {"sequences": len(self.index), "rows": rows}
+        found = {"sequences": len(self.index), "rows": self._row_count()}
         for name, count in (*found.items(), ("rows", len(self.coordinates))):
             if count != expected.get(name):
                 raise InputError(
@@ -115,6 +152,18 @@ class PackedSequences:
                     expected=expected.get(name),
                     hint="Prepare the data again",
                 )
+
+
+class RawBodies(PackedSequences):
+    """All tracked bodies of all recordings, where they are all there in every frame."""
+
+    kind = "raw bodies"
+
+
+class DenoisedSequences(PackedSequences):
+    """The actors of each recording."""
+
+    kind = "denoised sequences"
 
 
 def _read_metadata(directory: Path, kind: str) -> StoreMetadata:

@@ -1,17 +1,22 @@
-"""Raw data files from a directory or straight from a zip archive, which is never unpacked."""
+"""Raw data files from directories or straight from zip archives, which are never unpacked."""
 
 from __future__ import annotations
 
 import hashlib
 import lzma
+import os
+import threading
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from frhead_core.errors import InputError
+
+_LOCAL_HEADER = 30  # bytes, followed by a name and an extra field
+_ENCRYPTED = 0x1
 
 
 class DamagedFileError(Exception):
@@ -32,7 +37,7 @@ _DAMAGE = (
 
 
 class RawFiles(Protocol):
-    """Named files that can be read one at a time."""
+    """Named files that can be read one at a time, by several threads at once."""
 
     names: tuple[str, ...]
     """Paths inside the directory or archive with forward slashes, sorted."""
@@ -46,35 +51,27 @@ class RawFiles(Protocol):
         ...
 
 
+def raw_places(raw: Path) -> tuple[Path, ...]:
+    """The directories and archives that ``raw`` names, separated by commas if it is several."""
+    if raw.exists():
+        return (raw,)
+    return tuple(Path(place) for place in str(raw).split(",") if place.strip())
+
+
 @contextmanager
 def open_raw_files(raw: Path, suffix: str) -> Iterator[RawFiles]:
-    """The files of a directory, or of a zip archive, whose names end in ``suffix``.
+    """The files of one or several directories or zip archives whose names end in ``suffix``.
 
     Hidden files and the resource forks that some systems add to archives are passed over.
 
     Raises:
-        InputError: If ``raw`` does not exist, is neither directory nor whole zip archive, or
-            has no such file.
+        InputError: If a place does not exist, is neither directory nor whole zip archive, or
+            has no such file, or if two places have files of the same name.
     """
-    if raw.is_dir():
-        yield _checked(_Directory(raw, suffix), raw, suffix)
-        return
-    try:
-        archive = zipfile.ZipFile(raw)
-    except FileNotFoundError as error:
-        raise InputError(
-            "does not exist", file=raw, expected="a directory or a zip archive"
-        ) from error
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", file=raw) from error
-    except _DAMAGE as error:
-        raise InputError(
-            f"is truncated or not a zip archive ({error})",
-            file=raw,
-            hint="Download it again and compare its size with the source",
-        ) from error
-    with archive:
-        yield _checked(_Archive(archive, suffix), raw, suffix)
+    with ExitStack() as stack:
+        places = raw_places(raw)
+        opened = [stack.enter_context(_open_place(place, suffix)) for place in places]
+        yield opened[0] if len(opened) == 1 else _Several(places, opened)
 
 
 def fingerprint_files(files: RawFiles) -> str:
@@ -83,6 +80,29 @@ def fingerprint_files(files: RawFiles) -> str:
     for name in files.names:
         digest.update(f"{name}\0{files.digest(name)}\n".encode())
     return digest.hexdigest()
+
+
+@contextmanager
+def _open_place(place: Path, suffix: str) -> Iterator[RawFiles]:
+    if place.is_dir():
+        yield _checked(_Directory(place, suffix), place, suffix)
+        return
+    try:
+        archive = zipfile.ZipFile(place)
+    except FileNotFoundError as error:
+        raise InputError(
+            "does not exist", file=place, expected="a directory or a zip archive"
+        ) from error
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", file=place) from error
+    except _DAMAGE as error:
+        raise InputError(
+            f"is truncated or not a zip archive ({error})",
+            file=place,
+            hint="Download it again and compare its size with the source",
+        ) from error
+    with archive:
+        yield _checked(_Archive(place, archive, suffix), place, suffix)
 
 
 class _Directory:
@@ -108,13 +128,20 @@ class _Directory:
 
 
 class _Archive:
-    def __init__(self, archive: zipfile.ZipFile, suffix: str) -> None:
+    def __init__(self, path: Path, archive: zipfile.ZipFile, suffix: str) -> None:
+        self._path = path
         self._archive = archive
+        self._lock = threading.Lock()
         self.names = tuple(sorted(name for name in archive.namelist() if _is_data(name, suffix)))
 
     def read(self, name: str) -> bytes:
+        entry = self._archive.getinfo(name)
+        common = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
         try:
-            return self._archive.read(name)
+            if common and not entry.flag_bits & _ENCRYPTED:
+                return _member(self._path, entry)
+            with self._lock:
+                return self._archive.read(name)
         except (OSError, *_DAMAGE) as bad:
             raise DamagedFileError(f"is damaged in the archive ({bad})") from bad
 
@@ -123,13 +150,65 @@ class _Archive:
         return f"{entry.file_size}\0{entry.CRC}"
 
 
+class _Several:
+    def __init__(self, places: Sequence[Path], opened: Sequence[RawFiles]) -> None:
+        place_of: dict[str, Path] = {}
+        self._files: dict[str, RawFiles] = {}
+        for place, files in zip(places, opened, strict=True):
+            stems = {PurePosixPath(name).stem: name for name in files.names}
+            for stem in stems.keys() & place_of.keys():
+                _refuse_twice(stem, place_of[stem], place)
+            place_of |= dict.fromkeys(stems, place)
+            self._files |= dict.fromkeys(files.names, files)
+        self.names = tuple(sorted(self._files))
+
+    def read(self, name: str) -> bytes:
+        return self._files[name].read(name)
+
+    def digest(self, name: str) -> str:
+        return self._files[name].digest(name)
+
+
+def _member(path: Path, entry: zipfile.ZipInfo) -> bytes:
+    """The content of a stored or deflated member.
+
+    The zipfile module makes threads take turns with its one file handle, and copies more.
+    """
+    with path.open("rb") as file:
+        file.seek(entry.header_offset)
+        header = file.read(_LOCAL_HEADER)
+        if header[:4] != b"PK\3\4" or len(header) < _LOCAL_HEADER:
+            raise zipfile.BadZipFile("no member begins where it should")
+        lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+        file.seek(lengths, os.SEEK_CUR)
+        # A spoilt directory may claim any size; the file's own bounds what is asked for.
+        content = file.read(min(entry.compress_size, path.stat().st_size))
+    if entry.compress_type == zipfile.ZIP_DEFLATED:
+        content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, entry.file_size + 1)
+    if len(content) != entry.file_size:
+        raise zipfile.BadZipFile(f"{len(content)} bytes instead of {entry.file_size}")
+    if zlib.crc32(content) != entry.CRC:
+        raise zipfile.BadZipFile("Bad CRC-32")
+    return content
+
+
 def _is_data(name: str, suffix: str) -> bool:
     path = PurePosixPath(name)
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
     return name.endswith(suffix) and not hidden
 
 
-def _checked(files: RawFiles, raw: Path, suffix: str) -> RawFiles:
+def _checked(files: RawFiles, place: Path, suffix: str) -> RawFiles:
     if not files.names:
-        raise InputError(f"has no {suffix} file", file=raw)
+        raise InputError(f"has no {suffix} file", file=place)
     return files
+
+
+def _refuse_twice(name: str, one: Path, other: Path) -> None:
+    raise InputError(
+        "is in two places",
+        field=name,
+        found=f"{one} and {other}",
+        expected="every recording once",
+        hint="Leave one of them out",
+    )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -42,9 +42,19 @@ class RecordedBodies:
     bodies: np.ndarray
 
 
-class RecordingSource(Protocol):
+Content_co = TypeVar("Content_co", covariant=True)
+
+
+class RecordingSource(Protocol[Content_co]):
     """Raw recordings of a dataset, read one at a time in the order of their names."""
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """How many files were passed over as no part of the dataset, by the reason."""
+        ...
 
     def __len__(self) -> int: ...
 
-    def __iter__(self) -> Iterator[RecordedBodies | Quarantined]: ...
+    def starting_at(self, first: int) -> Iterator[Content_co | Quarantined]:
+        """The recordings from a place on, without reading those before it."""
+        ...

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from frhead_core.config import Preparation
-from frhead_core.data import nw_ucla
-from frhead_core.data.raw_files import RawFiles
-from frhead_core.data.recordings import RecordingSource
+from frhead_core.data import ntu_centre, ntu_names, nw_ucla
+from frhead_core.data.ntu_names import NTU60, NTU120, NTUFacts
 from frhead_core.errors import InputError
 from frhead_core.skeletons import skeleton
 
@@ -25,27 +22,34 @@ class Dataset:
         classes: Names of the classes by index.
         dtype: In which its coordinates are stored.
         suffix: How its raw files end.
-        source: Makes the recordings from the raw files, their place, and the settings.
         centre: Moves a sequence, (M, T, V, C), to the origin.
-        passes_denoising: Why nothing is filtered.
+        passes_denoising: Why nothing is filtered; None where bodies are tracked, and filtered.
+        one_shot: Whether it has the one-shot protocol.
     """
 
     skeleton: str
     classes: tuple[str, ...]
     dtype: str
     suffix: str
-    source: Callable[[RawFiles, Path, Preparation], RecordingSource]
     centre: Callable[[np.ndarray], np.ndarray]
-    passes_denoising: str
-
-
-def _nw_ucla_source(files: RawFiles, raw: Path, preparation: Preparation) -> RecordingSource:
-    return nw_ucla.NWUCLASource(files, raw, official_list=preparation.official_list)
+    passes_denoising: str | None = None
+    one_shot: bool = False
 
 
 def _centre_on_first_spine(bodies: np.ndarray) -> np.ndarray:
     centred: np.ndarray = bodies - bodies[0, 0, skeleton("nw-ucla").center]
     return centred
+
+
+def _ntu(facts: NTUFacts, *, one_shot: bool) -> Dataset:
+    return Dataset(
+        skeleton="ntu",
+        classes=facts.classes,
+        dtype="float32",  # as the reference
+        suffix=ntu_names.SUFFIX,
+        centre=ntu_centre.centre,
+        one_shot=one_shot,
+    )
 
 
 DATASETS = {
@@ -54,30 +58,28 @@ DATASETS = {
         classes=nw_ucla.CLASSES,
         dtype="float64",  # as in the files; also what the reference computes in
         suffix=nw_ucla.SUFFIX,
-        source=_nw_ucla_source,
         centre=_centre_on_first_spine,
         passes_denoising=(
             "Passed through unchanged: every NW-UCLA recording holds exactly one tracked body."
         ),
-    )
+    ),
+    NTU60.name: _ntu(NTU60, one_shot=False),
+    NTU120.name: _ntu(NTU120, one_shot=True),
 }
-_WITHOUT_READER = ("ntu60", "ntu120")
 
 
 def find_dataset(name: str) -> Dataset:
     """The dataset of that name.
 
     Raises:
-        InputError: If it is unknown or cannot be read by this version.
+        InputError: If it is unknown.
     """
     if name in DATASETS:
         return DATASETS[name]
     known = " or ".join(sorted(DATASETS))
-    if name in _WITHOUT_READER:
-        raise InputError(
-            "this version cannot read the raw files of this dataset yet",
-            field="dataset",
-            found=name,
-            expected=known,
-        )
     raise InputError("unknown dataset", field="dataset", found=name, expected=known)
+
+
+def joints_of(dataset: str) -> int:
+    """How many joints a dataset's bodies have, V."""
+    return len(skeleton(find_dataset(dataset).skeleton).joints)

@@ -10,6 +10,7 @@ from frhead_core.data.packed import PackedSequences
 from frhead_core.errors import InputError
 
 PART_PREFIX = "part:"
+PARTS = ("train", "test", "anchor")
 
 
 class SequenceStore(PackedSequences):
@@ -34,7 +35,9 @@ class SequenceStore(PackedSequences):
         return digest.hexdigest()
 
     def rows(self, benchmark: str, part: str) -> np.ndarray:
-        """Index rows of a part, ``"train"`` or ``"test"``, of a benchmark's split.
+        """Index rows of a part of a benchmark's split.
+
+        That is ``"train"`` or ``"test"``; the one-shot protocol also has ``"anchor"``.
 
         Returns:
             (n,) int64, ascending.
@@ -50,7 +53,7 @@ class SequenceStore(PackedSequences):
                 found=benchmark,
                 expected=" or ".join(self.benchmarks),
             )
-        if part not in ("train", "test"):
-            raise InputError("unknown part", field="part", found=part, expected="train or test")
+        if part not in PARTS:
+            raise InputError("unknown part", field="part", found=part, expected=" or ".join(PARTS))
         chosen = self.index[PART_PREFIX + benchmark].to_numpy() == part
         return np.flatnonzero(chosen).astype(np.int64)

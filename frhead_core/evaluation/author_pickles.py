@@ -17,7 +17,7 @@ import numpy as np
 from frhead_core.config import Recipe
 from frhead_core.data import nw_ucla
 from frhead_core.errors import InputError
-from frhead_core.evaluation.restricted_pickle import read_restricted
+from frhead_core.restricted_pickle import read_restricted
 
 _NTU_KEY = re.compile(r"test_(0|[1-9][0-9]{0,8})")
 

@@ -10,7 +10,7 @@ from frhead_core.config import Recipe
 from frhead_core.data.store import SequenceStore
 from frhead_core.evaluation.logits import score_samples
 from frhead_core.evaluation.scores import Scores
-from frhead_core.progress import Reporter
+from frhead_core.progress import Reporter, reporting
 from frhead_core.training.artifact import ModelArtifact
 from frhead_core.training.device import choose_device
 from frhead_core.training.samples import Part, evaluation_batches, part_rows, sample_names
@@ -46,7 +46,7 @@ def evaluate_model(
     rows = part_rows(store, recipe, part)
     batches = evaluation_batches(store, recipe, rows, artifact.modality)
     title = f"evaluate {artifact.modality} {which} on {part}"
-    with reporter.task(title, len(rows), "samples"):
+    with reporting(reporter, title, len(rows), "samples"):
         logits = score_samples(
             artifact.load(which).to(chosen),
             batches,
@@ -80,7 +80,7 @@ def _scores(
             "backbone": recipe.model.backbone,
             "which": which,
             "epoch": figures.get("epoch"),
-            "classes": list(store.metadata.classes),
+            "classes": list(store.metadata.classes[: recipe.classes]),
             "model": artifact.fingerprint(which),
             "data_fingerprint": store.metadata.data_fingerprint,
         },

@@ -24,7 +24,7 @@ from frhead_core.evaluation.logits import score_samples
 from frhead_core.evaluation.metrics import summarise
 from frhead_core.models.recogniser import Losses
 from frhead_core.models.registry import build_model
-from frhead_core.progress import Reporter
+from frhead_core.progress import Reporter, reporting
 from frhead_core.training.artifact import write_artifact
 from frhead_core.training.checkpoint import (
     CheckpointDirectory,
@@ -179,7 +179,7 @@ class _Run:
             )
         total = self.epochs * len(self.batches) * size
         with (
-            self.reporter.task(f"train {self.job.modality}", total, "samples", done),
+            reporting(self.reporter, f"train {self.job.modality}", total, "samples", done),
             SummaryWriter(str(self.events), purge_step=position.epoch + 1) as events,
             stop_requests() as request,
         ):
@@ -331,7 +331,7 @@ class _Run:
         return {
             "benchmark": recipe.name,
             "backbone": recipe.model.backbone,
-            "classes": list(self.store.metadata.classes),
+            "classes": list(self.store.metadata.classes[: recipe.classes]),
             "skeleton": recipe.skeleton,
             "code_version": self.job.code_version,
             "data_fingerprint": self.store.metadata.data_fingerprint,

@@ -45,6 +45,6 @@ def _row(recipe: Recipe) -> tuple[str, ...]:
 
 
 def _can_be_prepared(recipe: Recipe) -> bool:
-    from frhead_core.data.datasets import DATASETS
+    from frhead_core.data.registry import DATASETS
 
     return recipe.dataset in DATASETS

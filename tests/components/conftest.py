@@ -37,7 +37,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make[Any]:
 @pytest.fixture(scope="session")
 def tiny() -> Recipe:
     return override(
-        load_recipe("demo"),
+        load_recipe("demo-nw-ucla"),
         ["training.epochs=1", "model.base_channels=8", "loader.window=16", "loader.repeat=1"],
     )
 
@@ -86,7 +86,7 @@ def prepared(synthetic_zip: Path, tiny: Recipe, make: Make[Any]) -> Prepared:
     )
     transform_sequences.python_func(
         denoised=denoised,
-        splits=splits_to_json({"demo": tiny.split}),
+        splits=splits_to_json({"demo-nw-ucla": tiny.split}),
         code_version="t",
         sequences=sequences,
         report=reports["transform"],

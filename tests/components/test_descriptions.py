@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -59,3 +60,12 @@ def test_a_component_module_imports_nothing_heavy(name: str) -> None:
     allowed = {"kfp", "kfp.dsl", "components.images", *sys.stdlib_module_names}
     assert modules
     assert set(modules) <= allowed
+
+
+def test_only_extraction_brings_the_compiler() -> None:
+    """It takes a second to start with, and most steps have nothing to compile."""
+    modules = "fingerprint", "denoising", "transformation", "loader", "synthetic_ntu"
+    imports = "; ".join(f"import frhead_core.data.{name}" for name in modules)
+    program = f"import sys; {imports}; sys.exit('numba' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

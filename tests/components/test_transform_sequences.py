@@ -14,10 +14,10 @@ from frhead_core.data.store import SequenceStore
 def test_the_store_knows_the_split(prepared) -> None:
     store = SequenceStore.open(Path(prepared.sequences.path))
 
-    assert len(store.rows("demo", "train")) == 40
-    assert len(store.rows("demo", "test")) == 20
+    assert len(store.rows("demo-nw-ucla", "train")) == 40
+    assert len(store.rows("demo-nw-ucla", "test")) == 20
     assert prepared.sequences.metadata["kind"] == "sequence store"
-    assert "| demo test | 20 |" in Path(prepared.reports["transform"].path).read_text()
+    assert "| demo-nw-ucla test | 20 |" in Path(prepared.reports["transform"].path).read_text()
 
 
 def test_a_recording_in_no_part_ends_the_step_with_2(
@@ -27,7 +27,7 @@ def test_a_recording_in_no_part_ends_the_step_with_2(
         transform_sequences.python_func(
             denoised=prepared.denoised,
             dataset="nw-ucla",
-            splits=splits_to_json({"demo": Split(column="camera", train=(1,), test=(3,))}),
+            splits=splits_to_json({"demo-nw-ucla": Split(column="camera", train=(1,), test=(3,))}),
             preparation=preparation_to_json(tiny.preparation),
             code_version="t",
             sequences=make(dsl.Dataset, "sequences"),

@@ -143,7 +143,7 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path, text: str, message: str) -
 
 
 def test_unknown_benchmarks_files_and_modalities() -> None:
-    with pytest.raises(RecipeError, match="found ntu61; expected one of demo, ntu120-xset"):
+    with pytest.raises(RecipeError, match="found ntu61; expected one of demo, demo-nw-ucla, "):
         load_recipe("ntu61")
     with pytest.raises(RecipeError, match=r"nowhere\.yaml: cannot be read"):
         load_recipe("nowhere.yaml")

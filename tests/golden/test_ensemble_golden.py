@@ -13,9 +13,9 @@ import pytest
 from frhead_core.config import MODALITIES, Modality, Recipe, load_recipe
 from frhead_core.evaluation import metrics
 from frhead_core.evaluation.ensemble import EnsembleResult, combine
-from frhead_core.evaluation.restricted_pickle import read_restricted
 from frhead_core.evaluation.scores import Scores, read_scores
 from frhead_core.evaluation.tables import accuracy_table
+from frhead_core.restricted_pickle import read_restricted
 from tests.golden.cases import PUBLISHED, SCORES, benchmark_of
 from tests.golden.files import ENSEMBLE, each, read_arrays
 

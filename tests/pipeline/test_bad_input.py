@@ -81,12 +81,14 @@ def test_one_bad_recording_is_set_aside_and_many_stop(
     change, reason = BAD_RECORDINGS[kind]
     raw = changed_archive(synthetic_zip, tmp_path / "raw.zip", change)
     message = refused(
-        "prepare", "demo", "--raw", raw, "--output", tmp_path / "strict",
+        "prepare", "demo-nw-ucla", "--raw", raw, "--output", tmp_path / "strict",
         "--set", "preparation.max_quarantined_share=0.01",
     )  # fmt: skip
     assert BAD in message
     prepared = tmp_path / "prepared"
-    assert exit_code_of(["prepare", "demo", "--raw", str(raw), "--output", str(prepared)]) == 0
+    assert (
+        exit_code_of(["prepare", "demo-nw-ucla", "--raw", str(raw), "--output", str(prepared)]) == 0
+    )
     entries = (prepared / "sequences" / "quarantine.csv").read_text().splitlines()
     assert len(entries) == 2
     assert entries[1].startswith(BAD)
@@ -105,7 +107,10 @@ def test_an_unknown_action_number_is_set_aside(
                 name.replace(BAD, "a07_s01_e00_v02"), text.replace(BAD, "a07_s01_e00_v02")
             )
     assert (
-        exit_code_of(["prepare", "demo", "--raw", str(raw), "--output", str(tmp_path / "p")]) == 0
+        exit_code_of(
+            ["prepare", "demo-nw-ucla", "--raw", str(raw), "--output", str(tmp_path / "p")]
+        )
+        == 0
     )
     entries = (tmp_path / "p" / "sequences" / "quarantine.csv").read_text()
     assert "a07_s01_e00_v02" in entries and "unknown action number 7," in entries
@@ -115,7 +120,7 @@ def test_an_unknown_action_number_is_set_aside(
 def test_the_report_of_a_run_lists_what_was_set_aside(synthetic_zip: Path, tmp_path: Path) -> None:
     change, _ = BAD_RECORDINGS["cut in the middle"]
     raw = changed_archive(synthetic_zip, tmp_path / "raw.zip", change)
-    command = ("run", "demo", "--raw", raw, "--modalities", "joint", *SETTINGS)
+    command = ("run", "demo-nw-ucla", "--raw", raw, "--modalities", "joint", *SETTINGS)
     places = ("--work-directory", tmp_path / "runs", "--output", tmp_path / "results")
     ran = subprocess.run(
         [Path(sys.executable).with_name("frhead"), *map(str, command + places)],
@@ -131,7 +136,7 @@ def test_the_report_of_a_run_lists_what_was_set_aside(synthetic_zip: Path, tmp_p
 def test_a_truncated_archive(synthetic_zip: Path, tmp_path: Path, refused: Ask) -> None:
     raw = tmp_path / "cut.zip"
     raw.write_bytes(synthetic_zip.read_bytes()[:-5000])
-    assert str(raw) in refused("prepare", "demo", "--raw", raw, "--output", tmp_path / "p")
+    assert str(raw) in refused("prepare", "demo-nw-ucla", "--raw", raw, "--output", tmp_path / "p")
 
 
 def test_missing_recordings_of_the_benchmark(
@@ -144,7 +149,7 @@ def test_missing_recordings_of_the_benchmark(
 
 def test_an_unknown_recipe_key(synthetic_zip: Path, tmp_path: Path, refused: Ask) -> None:
     recipe = tmp_path / "own.yaml"
-    text = recipe_to_yaml(load_recipe("demo"))
+    text = recipe_to_yaml(load_recipe("demo-nw-ucla"))
     recipe.write_text(text.replace("batch_size", "batchsize", 1))
     message = refused("run", recipe, "--raw", synthetic_zip, "--work-directory", tmp_path / "runs")
     assert message.startswith(f"error: {recipe}:")
@@ -153,7 +158,7 @@ def test_an_unknown_recipe_key(synthetic_zip: Path, tmp_path: Path, refused: Ask
 
 def test_a_modality_that_does_not_exist(synthetic_zip: Path, tmp_path: Path, refused: Ask) -> None:
     message = refused(
-        "run", "demo", "--raw", synthetic_zip, "--modalities", "elbow",
+        "run", "demo-nw-ucla", "--raw", synthetic_zip, "--modalities", "elbow",
         "--work-directory", tmp_path / "runs",
     )  # fmt: skip
     assert "found elbow; expected one of joint, bone, joint_motion, bone_motion" in message
@@ -170,7 +175,7 @@ def test_a_store_made_by_another_version(
     (store / "metadata.json").unlink()
     (store / "metadata.json").write_text(json.dumps(metadata | {"format_version": 99}))
     message = refused(
-        "train", "demo", "--modality", "joint", "--data", store, "--output", tmp_path / "m",
+        "train", "demo-nw-ucla", "--modality", "joint", "--data", store, "--output", tmp_path / "m",
         "--checkpoint-root", tmp_path / "c", *SETTINGS,
     )  # fmt: skip
     assert str(store / "metadata.json") in message
@@ -198,7 +203,7 @@ def test_a_full_disk_while_writing_a_checkpoint(
     synthetic_store: Path, tmp_path: Path, small_disk: Path, refused: Ask
 ) -> None:
     arguments = [
-        "train", "demo", "--modality", "joint", "--data", str(synthetic_store),
+        "train", "demo-nw-ucla", "--modality", "joint", "--data", str(synthetic_store),
         "--output", str(tmp_path / "m"), "--checkpoint-root", str(small_disk), *SETTINGS,
     ]  # fmt: skip
     message = refused(*arguments)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from frhead_core.config import benchmark_names
-from pipeline.cli import _COMMANDS, cli, exit_code_of
+from pipeline.cli import _COMMANDS, _MODULES, cli, exit_code_of
 
 
 @pytest.mark.parametrize("name", _COMMANDS)
@@ -37,9 +37,9 @@ def test_help_and_the_list_of_commands_need_nothing_heavy() -> None:
 
 def test_every_command_module_is_listed() -> None:
     folder = Path(sys.modules["pipeline.cli"].__file__).parent / "commands"
-    names = {path.stem.replace("_", "-") for path in folder.glob("[a-z]*.py")}
+    modules = {path.stem for path in folder.glob("[a-z]*.py")}
 
-    assert names == set(_COMMANDS)
+    assert modules == {_MODULES.get(name, name.replace("-", "_")) for name in _COMMANDS}
 
 
 def test_the_benchmarks_are_listed_uncut(capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,7 +50,7 @@ def test_the_benchmarks_are_listed_uncut(capsys: pytest.CaptureFixture[str]) -> 
     assert set(rows) == set(benchmark_names())
     assert "Northwestern-UCLA, cross-view" in rows["nw-ucla"]
     assert "96.77 %" in rows["nw-ucla"]
-    assert rows["nw-ucla"].rstrip().endswith("can be prepared")
+    assert all(line.rstrip().endswith("can be prepared") for line in rows.values())
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,8 @@ def test_the_benchmarks_are_listed_uncut(capsys: pytest.CaptureFixture[str]) -> 
         (["ensemble", "--benchmark", "nw-ucla", "--scores", "joint=gone.npz"], "gone.npz"),
         (["run", "nw-ucla"], "--raw"),
         (["no-such-command"], "no-such-command"),
+        (["synthetic", "--output", "raw.zip", "--setups", "1;2"], "1;2"),
+        (["synthetic", "--output", "raw.zip", "--actions", "121"], "121"),
     ],
 )
 def test_what_the_user_gets_wrong_is_said_and_ends_with_2(
@@ -113,12 +115,12 @@ def test_the_steps_work_without_a_pipeline(
     store = tmp_path / "prepared" / "sequences"
     tiny = ["--epochs", 1, "--threads", 1, "--set", "model.base_channels=8"]
     tiny += ["--set", "loader.window=16", "--set", "loader.repeat=1"]
-    frhead("prepare", "demo", "--raw", synthetic_zip, "--output", tmp_path / "prepared")
+    frhead("prepare", "demo-nw-ucla", "--raw", synthetic_zip, "--output", tmp_path / "prepared")
     models, scores, files = [], [], []
     for modality in ("joint", "bone"):
         model, folder = tmp_path / f"model-{modality}", tmp_path / f"scores-{modality}"
         place = ["--data", store, "--checkpoint-root", tmp_path / "checkpoints"]
-        frhead("train", "demo", "--modality", modality, "--output", model, *place, *tiny)
+        frhead("train", "demo-nw-ucla", "--modality", modality, "--output", model, *place, *tiny)
         printed = frhead("evaluate", "--model", model, "--data", store, "--output", folder,
                          "--device", "cpu", "--threads", 1)  # fmt: skip
         assert f"{folder / 'last.npz'}: top-1" in printed
@@ -127,20 +129,20 @@ def test_the_steps_work_without_a_pipeline(
         scores.append(f"{modality}={folder}")
         files.append(f"{modality}={folder / 'last.npz'}")
     combined = tmp_path / "ensemble.npz"
-    printed = frhead("ensemble", "--benchmark", "demo", "--scores", *files, "--weights",
+    printed = frhead("ensemble", "--benchmark", "demo-nw-ucla", "--scores", *files, "--weights",
                      "joint=1", "bone=0.5", "--output", combined)  # fmt: skip
     assert combined.exists()
     assert "ensemble weights: as given" in printed
-    frhead("report", "demo", "--models", *models, "--scores", *scores, "--prepared",
+    frhead("report", "demo-nw-ucla", "--models", *models, "--scores", *scores, "--prepared",
            tmp_path / "prepared", "--output", tmp_path / "report.html")  # fmt: skip
     page = (tmp_path / "report.html").read_text()
-    assert "Synthetic stick figures" in page
+    assert "Synthetic NW-UCLA" in page
     assert "base_channels: 8" in page
     swapped = [f"joint={tmp_path / 'model-bone'}", f"bone={tmp_path / 'model-joint'}"]
-    error = frhead("report", "demo", "--models", *swapped, "--scores", *scores,
+    error = frhead("report", "demo-nw-ucla", "--models", *swapped, "--scores", *scores,
                    "--output", tmp_path / "swapped.html", exit_code=2)  # fmt: skip
     assert "model of another modality; found bone; expected joint" in error
-    error = frhead("ensemble", "--benchmark", "demo", "--scores", files[0],
+    error = frhead("ensemble", "--benchmark", "demo-nw-ucla", "--scores", files[0],
                    "--search-weights-on", f"joint={tmp_path / 'scores-joint' / 'best_on_test.npz'}",
                    exit_code=2)  # fmt: skip
     assert "joint: the ensemble weights would come from other models" in error
@@ -159,7 +161,7 @@ def test_imported_weights_are_scored(
     torch.save(state, tmp_path / "weights.pt")
     model, scores = str(tmp_path / "model"), str(tmp_path / "scores")
     assert exit_code_of(["import-weights", str(tmp_path / "weights.pt"), "--backbone", "ctrgcn",
-                         "--benchmark", "demo", "--output", model]) == 0  # fmt: skip
+                         "--benchmark", "demo-nw-ucla", "--output", model]) == 0  # fmt: skip
     evaluate = ["evaluate", "--model", model, "--data", str(synthetic_store), "--output", scores]
     capsys.readouterr()
 
@@ -190,9 +192,13 @@ def test_the_published_scores_give_the_published_accuracies(
     assert "449 of 464" in rows["ensemble"]
 
 
-def test_the_synthetic_recordings_can_be_repeated(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "layout",
+    [["--layout", "nw-ucla"], ["--setups", "1,18", "--actions", "1-2,61", "--frames", 40, 41]],
+)
+def test_the_synthetic_recordings_can_be_repeated(layout: list[object], tmp_path: Path) -> None:
     for name in ("a", "b"):
-        arguments = ["--output", str(tmp_path / f"{name}.zip"), "--performers", "1"]
-        assert exit_code_of(["synthetic", *arguments, "--replications", "1"]) == 0
+        arguments = ["--output", tmp_path / f"{name}.zip", "--performers", 1, "--replications", 1]
+        assert exit_code_of(["synthetic", *map(str, arguments), *map(str, layout)]) == 0
 
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
-from frhead_core.config import MODALITIES, load_recipe
+from frhead_core.config import MODALITIES, benchmark_names, load_recipe
 from frhead_core.errors import FRHeadError
 from pipeline.arguments import pipeline_arguments
 from pipeline.cli import exit_code_of
@@ -21,6 +22,19 @@ def compiled(folder: Path, parallel: int = 1, node: TrainerNode = NO_NODE) -> li
     arguments = pipeline_arguments(load_recipe("nw-ucla"), MODALITIES)
     compile_pipeline(arguments, parallel, node, folder / "pipeline.yaml")
     return list(yaml.safe_load_all((folder / "pipeline.yaml").read_text()))
+
+
+@pytest.mark.parametrize("name", benchmark_names())
+def test_every_benchmark_compiles(name: str, tmp_path: Path) -> None:
+    recipe = load_recipe(name)
+    arguments = pipeline_arguments(recipe, MODALITIES)
+    compile_pipeline(arguments, 1, NO_NODE, tmp_path / "pipeline.yaml")
+
+    spec, *_ = yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text())
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    assert parameters["dataset"]["defaultValue"] == recipe.dataset
+    assert json.loads(parameters["splits"]["defaultValue"]).keys() >= {name}
+    assert "defaultValue" not in parameters["raw"]
 
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:

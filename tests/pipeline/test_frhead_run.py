@@ -71,7 +71,7 @@ def test_exactly_what_a_change_concerns_is_repeated(
 ) -> None:
     raw = tmp_path / "raw.zip"
     shutil.copyfile(synthetic_zip, raw)
-    recipe = override(load_recipe("demo"), TINY)
+    recipe = override(load_recipe("demo-nw-ucla"), TINY)
     versions = {step: pipeline.dag.code_version(step) for step in STEPS}
     monkeypatch.setattr(pipeline.dag, "code_version", lambda step: versions[step])
 
@@ -101,7 +101,14 @@ def start(synthetic_zip: Path, tmp_path: Path) -> Iterator[Callable[..., subproc
         *arguments: str, raw: Path = synthetic_zip, work_directory: Path = tmp_path / "runs"
     ) -> subprocess.Popen[str]:
         settings = [part for setting in TINY for part in ("--set", setting)]
-        command = ["run", "demo", "--raw", str(raw), "--work-directory", str(work_directory)]
+        command = [
+            "run",
+            "demo-nw-ucla",
+            "--raw",
+            str(raw),
+            "--work-directory",
+            str(work_directory),
+        ]
         program = "from pipeline.cli import main; main()"
         process = subprocess.Popen(
             [sys.executable, "-c", program, *command, *settings, *arguments],

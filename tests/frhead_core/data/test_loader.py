@@ -17,7 +17,7 @@ from frhead_core.data.store import SequenceStore
 from frhead_core.errors import InputError
 from frhead_core.skeletons import skeleton
 
-RECIPE = load_recipe("demo")
+RECIPE = load_recipe("demo-nw-ucla")
 LAYOUT = skeleton("nw-ucla")
 LENGTHS = [5, 40, 1, 60, 33, 7, 20, 90, 52, 53, 11]  # 8 train, 3 test
 

@@ -113,8 +113,8 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path):
         pytest.raises(InputError) as caught,
         PackedWriter(tmp_path / "store", metadata(), joints=25) as writer,
     ):
-        writer._file.close()
-        writer._file = Path("/dev/full").open("wb")  # noqa: SIM115
+        writer._coordinates._file.close()
+        writer._coordinates._file = Path("/dev/full").open("wb")  # noqa: SIM115
         for number in range(10):
             writer.add(recording(number), np.zeros((1, 100, 25, 3)))
     assert str(caught.value) == (

@@ -115,8 +115,8 @@ def test_classes_can_be_told_apart_across_views(synthetic_store, modality):
     def samples(part):
         loader = SampleBatches(
             store,
-            store.rows("demo", part),
-            loader=load_recipe("demo").loader,
+            store.rows("demo-nw-ucla", part),
+            loader=load_recipe("demo-nw-ucla").loader,
             skeleton=LAYOUT,
             modality=modality,
             batch_size=100,

@@ -64,7 +64,7 @@ MakeModel = Callable[..., Path]
 @pytest.fixture(scope="session")
 def tiny_demo() -> Recipe:
     settings = ["model.base_channels=8", "loader.window=16", "training.epochs=1"]
-    return override(load_recipe("demo"), settings)
+    return override(load_recipe("demo-nw-ucla"), settings)
 
 
 @pytest.fixture

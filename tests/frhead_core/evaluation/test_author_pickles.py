@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import os
 import pickle
 import pickletools
@@ -18,8 +19,8 @@ from frhead_core.config import load_recipe
 from frhead_core.data import nw_ucla
 from frhead_core.errors import InputError
 from frhead_core.evaluation.author_pickles import SampleList
-from frhead_core.evaluation.restricted_pickle import read_restricted
 from frhead_core.evaluation.scores import read_scores
+from frhead_core.restricted_pickle import SCORES, read_restricted
 
 FILE = Path("scores.pkl")
 GENUINE = pickle.dumps(
@@ -285,10 +286,10 @@ def test_shared_references_do_not_multiply():
         read_restricted(b"\x80\x03" + doubling + b".", FILE)
 
 
-def test_a_file_that_is_too_large_is_not_parsed(monkeypatch):
-    monkeypatch.setattr("frhead_core.evaluation.restricted_pickle._MOST_BYTES", len(GENUINE) - 1)
+def test_a_file_that_is_too_large_is_not_parsed():
+    small = dataclasses.replace(SCORES, most_bytes=len(GENUINE) - 1)
     with pytest.raises(InputError, match=f"too large to be read; found {len(GENUINE)} bytes"):
-        read_restricted(GENUINE, FILE)
+        read_restricted(GENUINE, FILE, small)
 
 
 @pytest.mark.parametrize("kept", [2, 3, 40, 100, 10_000, len(GENUINE) - 1])

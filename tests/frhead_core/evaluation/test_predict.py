@@ -24,7 +24,7 @@ def trained(synthetic_store: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     }
     return train(
         TrainingJob(
-            recipe=override(load_recipe("demo"), settings),
+            recipe=override(load_recipe("demo-nw-ucla"), settings),
             modality="bone",
             store=synthetic_store,
             output=folder / "model",

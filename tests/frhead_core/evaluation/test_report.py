@@ -289,7 +289,8 @@ def test_an_empty_run_still_gives_a_page(recipe, tmp_path):
 def test_scores_alone_are_enough(make_scores, tmp_path):
     scores = renamed(make_scores(), "best_on_test")
     page = page_of(
-        RunReport(load_recipe("demo"), {"bone": ModalityResult(scores_best=scores)}), tmp_path
+        RunReport(load_recipe("demo-nw-ucla"), {"bone": ModalityResult(scores_best=scores)}),
+        tmp_path,
     )
     assert sections(page) == ["accuracy", "matrix", "pairs", "classes", "errors", "settings"]
     assert "bone, best epoch on test" in " ".join(page.header.get_text().split())

@@ -33,7 +33,7 @@ def made(make_model, synthetic_store, tmp_path):
 
 
 def report(*folders: ModalityFolders, recipe=None, store: Path | None = None):
-    return report_on(RunInputs(recipe or load_recipe("demo"), folders, store=store))
+    return report_on(RunInputs(recipe or load_recipe("demo-nw-ucla"), folders, store=store))
 
 
 def test_the_recipe_is_the_one_that_the_models_were_trained_by(made, tiny_demo):
@@ -45,8 +45,8 @@ def test_the_recipe_is_the_one_that_the_models_were_trained_by(made, tiny_demo):
     assert run.recipe.training.seed == 7
     assert run.recipe.training.epochs.bone == 3
     assert run.recipe.training.epochs.joint == 1
-    assert run.recipe.title == load_recipe("demo").title
-    assert run.recipe.ensemble == load_recipe("demo").ensemble
+    assert run.recipe.title == load_recipe("demo-nw-ucla").title
+    assert run.recipe.ensemble == load_recipe("demo-nw-ucla").ensemble
     assert "Synthetic stick figures" in accuracies_text(run)
 
 

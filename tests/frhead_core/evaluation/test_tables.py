@@ -30,7 +30,7 @@ def test_the_last_epoch_has_no_difference(four_scores, recipe):
 
 
 def test_a_missing_figure_or_epoch_leaves_its_column_empty(make_scores):
-    text = accuracy_table({"bone": make_scores()}, load_recipe("demo"))
+    text = accuracy_table({"bone": make_scores()}, load_recipe("demo-nw-ucla"))
     assert table_lines(text)["bone"].endswith("not stated")
 
 
@@ -57,7 +57,7 @@ def test_no_negative_zero():
 
 
 def test_only_published_weights_are_called_the_authors(recipe):
-    demo = load_recipe("demo")
+    demo = load_recipe("demo-nw-ucla")
     assert "authors" in weights_text("benchmark", recipe)
     assert weights_text("benchmark", demo) == "the recipe's"
     without = dataclasses.replace(recipe, ensemble=None)

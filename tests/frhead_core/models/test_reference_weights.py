@@ -19,7 +19,7 @@ from frhead_core.models.registry import build_model
 
 
 def tiny_recipe() -> Recipe:
-    return override(load_recipe("demo"), {"model.base_channels": 8})
+    return override(load_recipe("demo-nw-ucla"), {"model.base_channels": 8})
 
 
 def reference_state(model: Recogniser) -> dict[str, Tensor]:

@@ -10,7 +10,9 @@ from frhead_core.models.registry import BACKBONES, build_model
 
 @pytest.mark.parametrize("backbone", sorted(BACKBONES))
 def test_every_backbone_trains_saves_and_loads(backbone: str) -> None:
-    recipe = override(load_recipe("demo"), {"model.backbone": backbone, "model.base_channels": 8})
+    recipe = override(
+        load_recipe("demo-nw-ucla"), {"model.backbone": backbone, "model.base_channels": 8}
+    )
     torch.manual_seed(0)
     model = build_model(recipe)
     x, labels = torch.randn(4, 3, 52, 20, 1), torch.tensor([0, 1, 2, 3])
@@ -26,7 +28,7 @@ def test_every_backbone_trains_saves_and_loads(backbone: str) -> None:
 
 def test_unused_outputs_exist_in_training_only() -> None:
     recipe = override(
-        load_recipe("demo"), {"model.reference_outputs": 13, "model.base_channels": 8}
+        load_recipe("demo-nw-ucla"), {"model.reference_outputs": 13, "model.base_channels": 8}
     )
     model = build_model(recipe)
     x = torch.randn(2, 3, 52, 20, 1)
@@ -36,4 +38,4 @@ def test_unused_outputs_exist_in_training_only() -> None:
 
 def test_unknown_backbone_lists_the_known() -> None:
     with pytest.raises(RecipeError, match=r"model\.backbone.*found resnet.*one of ctrgcn"):
-        build_model(override(load_recipe("demo"), {"model.backbone": "resnet"}))
+        build_model(override(load_recipe("demo-nw-ucla"), {"model.backbone": "resnet"}))

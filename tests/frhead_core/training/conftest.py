@@ -22,7 +22,7 @@ TINY: dict[str, Any] = {
 
 @pytest.fixture(scope="session")
 def tiny_recipe() -> Recipe:
-    return override(load_recipe("demo"), TINY)
+    return override(load_recipe("demo-nw-ucla"), TINY)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def golden_state(golden_folder: Path) -> dict[str, torch.Tensor]:
 
 @pytest.fixture
 def demo() -> Recipe:
-    return load_recipe("demo")
+    return load_recipe("demo-nw-ucla")
 
 
 def save(state: Any, path: Path) -> Path:

@@ -33,7 +33,7 @@ if __name__ == "__main__":
     store, output, root, often = sys.argv[1:]
     train(
         TrainingJob(
-            recipe=override(load_recipe("demo"), SETTINGS),
+            recipe=override(load_recipe("demo-nw-ucla"), SETTINGS),
             modality="joint",
             store=Path(store),
             output=Path(output),

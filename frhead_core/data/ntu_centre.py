@@ -1,0 +1,26 @@
+"""Where an NTU RGB+D sequence begins in space."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from frhead_core.data.ntu_denoise import present
+from frhead_core.skeletons import skeleton
+
+
+def centre(sequence: np.ndarray) -> np.ndarray:
+    """Move (M, T, V, C) so that the first actor's spine starts at the origin.
+
+    The origin is the middle of the spine in the first frame that has the first actor. Frames of
+    two actors in which one is absent stay zero; a lone body's are moved like all others, as in
+    the reference. Nothing is scaled or turned.
+
+    Returns:
+        (M, T, V, C) of the same dtype.
+    """
+    there = present(sequence)
+    first = int(np.argmax(there[0]))
+    centred: np.ndarray = sequence - sequence[0, first, skeleton("ntu").center]
+    if len(sequence) > 1:
+        centred[~there] = 0
+    return centred

@@ -1,0 +1,49 @@
+"""From one packed directory to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from frhead_core.data.packed import PackedSequences
+from frhead_core.data.packed_writer import PackedWriter
+from frhead_core.errors import InputError
+from frhead_core.progress import Reporter, reporting
+
+Packed = TypeVar("Packed", bound=PackedSequences)
+
+
+def open_for(dataset: str, kind: type[Packed], directory: Path) -> Packed:
+    """Open a packed directory of a dataset.
+
+    Raises:
+        InputError: If it is none of that kind, or of another dataset.
+    """
+    packed = kind.open(directory)
+    if packed.metadata.dataset != dataset:
+        raise InputError(
+            "holds another dataset",
+            file=directory,
+            field="dataset",
+            found=packed.metadata.dataset,
+            expected=dataset,
+        )
+    return packed
+
+
+def copy_sequences(
+    sequences: PackedSequences,
+    writer: PackedWriter,
+    change: Callable[[np.ndarray], np.ndarray],
+    task: str,
+    reporter: Reporter,
+) -> None:
+    """Write every sequence changed; an interrupted step passes over those that it has written."""
+    with reporting(reporter, task, len(sequences), "sequences", writer.done):
+        for recording, sequence in sequences.stream(writer.done):
+            writer.add(recording, change(sequence))
+            writer.item_done()
+            reporter.advance()

@@ -1,0 +1,77 @@
+"""Who trains and who tests: the part columns of a sequence store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from frhead_core.config import Preparation, Split
+from frhead_core.data import ntu_oneshot
+from frhead_core.data.registry import Dataset
+from frhead_core.data.store import PARTS
+from frhead_core.errors import InputError
+
+Parts = dict[str, list[str]]
+
+
+def part_columns(
+    index: pd.DataFrame, splits: Mapping[str, Split], facts: Dataset, preparation: Preparation
+) -> tuple[Parts, tuple[str, ...]]:
+    """The part of every row of an index, for every benchmark of a dataset, and notes on them.
+
+    Raises:
+        InputError: If a recording is in no part of a split, or an anchor of the one-shot protocol
+            is missing though the official list is asked for.
+    """
+    parts = {name: assign_parts(index, split) for name, split in splits.items()}
+    if not facts.one_shot:
+        return parts, ()
+    parts[ntu_oneshot.BENCHMARK] = ntu_oneshot.one_shot_parts(index)
+    missing = ntu_oneshot.missing_anchors(index)
+    if missing and preparation.official_list:
+        raise InputError(
+            "anchors of the one-shot protocol are missing",
+            field=ntu_oneshot.BENCHMARK,
+            found=f"no {', '.join(missing[:3])}",
+            expected=f"all {len(ntu_oneshot.ANCHOR_NAMES)}",
+            hint="Set preparation.official_list to false to do without",
+        )
+    if not missing:
+        return parts, ()
+    count = f"{len(missing)} of {len(ntu_oneshot.ANCHOR_NAMES)}"
+    return parts, (f"One-shot anchors missing: {count} ({', '.join(missing)}).",)
+
+
+def assign_parts(index: pd.DataFrame, split: Split) -> list[str]:
+    """``"train"`` or ``"test"`` for every row of an index; ``""`` outside the split's setups.
+
+    Raises:
+        InputError: If a recording's value is in neither list of the split.
+    """
+    part_of = dict.fromkeys(split.train, "train") | dict.fromkeys(split.test, "test")
+    parts = index[split.column].map(part_of)
+    if split.setups is not None:
+        parts = parts.where(index["setup"].between(*split.setups), "")
+    strange = np.flatnonzero(parts.isna())
+    if strange.size:
+        row = index.iloc[strange[0]]
+        raise InputError(
+            "the recording is in no part of the split",
+            field=str(row["name"]),
+            found=f"{split.column} {row[split.column]}",
+            expected=f"one of {sorted(part_of)}",
+            hint="Correct split.train and split.test of the recipe",
+        )
+    return [str(part) for part in parts]
+
+
+def count_parts(parts: Parts) -> dict[str, int]:
+    """How many rows are in each part of each benchmark."""
+    return {
+        f"{name} {part}": values.count(part)
+        for name, values in parts.items()
+        for part in PARTS
+        if part != "anchor" or part in values
+    }

@@ -1,0 +1,34 @@
+"""Who reads the raw files of each dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from frhead_core.config import Preparation
+from frhead_core.data.ntu_names import NTU60, NTU120
+from frhead_core.data.ntu_source import NTUSource
+from frhead_core.data.nw_ucla import NWUCLASource
+from frhead_core.data.raw_files import RawFiles
+from frhead_core.data.recordings import RecordedBodies, RecordingSource
+from frhead_core.data.tracked_bodies import TrackedRecording
+
+Source = RecordingSource[RecordedBodies] | RecordingSource[TrackedRecording]
+
+_NTU = {facts.name: facts for facts in (NTU60, NTU120)}
+
+
+def open_source(dataset: str, files: RawFiles, raw: Path, preparation: Preparation) -> Source:
+    """The recordings in the raw files of a dataset.
+
+    Args:
+        dataset: Name of a known dataset.
+        files: Its files.
+        raw: Where they are, for messages.
+        preparation: The recipe's settings.
+
+    Raises:
+        InputError: If recordings that must be there are missing.
+    """
+    if dataset in _NTU:
+        return NTUSource(files, raw, _NTU[dataset], official_list=preparation.official_list)
+    return NWUCLASource(files, raw, official_list=preparation.official_list)
