@@ -17,10 +17,11 @@ import numpy as np
 from frhead_core.config import Recipe, load_recipe
 from frhead_core.data import ntu_names
 from frhead_core.data.import_npz import file_fingerprint
-from frhead_core.data.ntu_denoise import NOTHING_TRACKED, present
+from frhead_core.data.ntu_denoise import NOTHING_TRACKED
 from frhead_core.data.packed import StoreMetadata
 from frhead_core.data.packed_writer import PackedWriter
 from frhead_core.data.parts import Parts, count_parts
+from frhead_core.data.presence import present
 from frhead_core.data.quarantine import refuse_nothing, stop_above
 from frhead_core.data.recordings import Quarantined, Recording
 from frhead_core.data.registry import Dataset, find_dataset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from frhead_core.data.ntu_denoise import present
+from frhead_core.data.presence import present
 from frhead_core.skeletons import skeleton
 
 

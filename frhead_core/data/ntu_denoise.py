@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from frhead_core.config import Compatibility
+from frhead_core.data.presence import present
 from frhead_core.data.recordings import Recording
 from frhead_core.data.tracked_bodies import TrackedBody, TrackedRecording
 
@@ -231,12 +232,6 @@ def _without_empty_frames(sequence: np.ndarray, name: str, rows: list[Filtered])
                 first, last = int(absent[0]), int(absent[-1])
                 rows.append(Filtered(name, rule, first=first, last=last, value=absent.size))
     return sequence[:, used] if empty else sequence
-
-
-def present(sequence: np.ndarray) -> np.ndarray:
-    """In which frames of (M, T, V, C) each body has any value other than zero: (M, T) bool."""
-    persons, frames = sequence.shape[:2]
-    return np.asarray(sequence.reshape(persons, frames, -1).any(axis=2))
 
 
 def _unexpected(recording: Recording, left: int) -> list[Filtered]:

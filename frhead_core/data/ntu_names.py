@@ -15,6 +15,10 @@ SUFFIX = ".skeleton"
 
 _NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 _FOLDER = Path(__file__).parent
+_MISSING_LISTS = {
+    "ntu60": "ntu60_missing_skeletons.txt",
+    "ntu120": "ntu120_missing_skeletons.txt",
+}
 
 
 @dataclass(frozen=True)
@@ -97,5 +101,5 @@ def not_found(facts: NTUFacts, names: Collection[str]) -> list[str]:
 
 @cache
 def _missing(dataset: str) -> frozenset[str]:
-    text = (_FOLDER / f"{dataset}_missing_skeletons.txt").read_text(encoding="ascii")
+    text = (_FOLDER / _MISSING_LISTS[dataset]).read_text(encoding="ascii")
     return frozenset(text.split())
