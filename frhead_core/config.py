@@ -478,8 +478,16 @@ def _recipe_error(
     if problem["type"] == "value_error":
         return RecipeError(str(problem["ctx"]["error"]), file=file, line=line, field=field)
     return RecipeError(
-        problem["msg"].lower(), file=file, line=line, field=field, found=repr(problem["input"])
+        _lower_first(problem["msg"]),
+        file=file,
+        line=line,
+        field=field,
+        found=repr(problem["input"]),
     )
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _known_keys(section: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ import traceback
 
 import click
 
-from frhead_core.errors import FRHeadError
+from frhead_core.errors import FRHeadError, InputError
 
 _COMMANDS = (
     "run",
@@ -65,16 +65,26 @@ def exit_code_of(arguments: list[str] | None = None) -> int:
     """Run the command line; the one place where errors become text."""
     try:
         result = cli.main(args=arguments, prog_name="frhead", standalone_mode=False)
-    except FRHeadError as error:
-        click.echo(f"error: {error}", err=True)
-        return error.exit_code
+        return result if isinstance(result, int) else 0
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped; the same command goes on from here", err=True)
+        click.echo("\nstopped; the same command goes on from here", err=True)
         return STOPPED
-    except Exception:
-        traceback.print_exc()
-        return 1
-    return result if isinstance(result, int) else 0
+    except Exception as error:
+        expected = _expected(error)
+        if expected is None:
+            traceback.print_exc()
+            return 1
+        click.echo(f"error: {expected}", err=True)
+        return expected.exit_code
+
+
+def _expected(error: Exception) -> FRHeadError | None:
+    """What the user can mend: the project's own errors, and files that cannot be used."""
+    if isinstance(error, FRHeadError):
+        return error
+    if isinstance(error, OSError) and error.filename is not None:
+        return InputError(f"cannot be used ({error.strerror})", file=error.filename)
+    return None

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from components.events import FILE_NAME, EventReader
 from frhead_core.progress import format_duration, format_figures
@@ -114,7 +115,8 @@ class _TerminalView:
             bar = (
                 "" if state.done is None else ProgressBar(total=1.0, completed=state.done, width=20)
             )
-            table.add_row(_MARKS[state.status], state.name, bar, state.text)
+            # As plain text: brackets in a path are no markup.
+            table.add_row(_MARKS[state.status], Text(state.name), bar, Text(state.text))
         return table
 
 

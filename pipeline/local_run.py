@@ -72,7 +72,7 @@ def run_locally(run: LocalRun) -> Path:
         KeyboardInterrupt: If the run was asked to stop.
     """
     folder = RunFolder.create(run.work_directory.resolve(), run.recipe.name)
-    print(f"run {folder.name} in {folder.path}", flush=True)
+    print(f"run {folder.name} in {folder.path}\n{_summary(run)}", flush=True)
     arguments = pipeline_arguments(run.recipe, run.modalities)
     engine = LocalEngine(folder, _environment(run, folder))
     facts = _facts(run)
@@ -98,6 +98,16 @@ def run_locally(run: LocalRun) -> Path:
     return results
 
 
+def _summary(run: LocalRun) -> str:
+    """What is about to happen, in one line."""
+    training = run.recipe.training
+    epochs = ", ".join(f"{name} {getattr(training.epochs, name)}" for name in run.modalities)
+    return (
+        f"{run.recipe.title or run.recipe.name}: {run.recipe.model.backbone}, epochs: {epochs}; "
+        f"{training.precision}, seed {training.seed}, {threads_of(run)} threads for each modality"
+    )
+
+
 def _facts(run: LocalRun) -> dict[str, Any]:
     return {
         "benchmark": run.recipe.name,
@@ -110,14 +120,18 @@ def _facts(run: LocalRun) -> dict[str, Any]:
 
 def _environment(run: LocalRun, folder: RunFolder) -> dict[str, str]:
     """What the steps are told but their results do not depend on."""
-    trainers = min(run.parallel_modalities, len(run.modalities))
-    threads = str(run.threads or threads_each(trainers))
+    threads = str(threads_of(run))
     return {
         runtime.CHECKPOINT_ROOT: str((run.checkpoint_root or folder.checkpoints).resolve()),
         runtime.THREADS: threads,
         runtime.ACCEPT_DIFFERENT_THREADS: "1" if run.accept_different_threads else "0",
         "OMP_NUM_THREADS": threads,
     }
+
+
+def threads_of(run: LocalRun) -> int:
+    """CPU threads of each trainer of a run."""
+    return run.threads or threads_each(min(run.parallel_modalities, len(run.modalities)))
 
 
 def threads_each(trainers: int) -> int:

@@ -50,8 +50,8 @@ class SequenceStore(PackedSequences):
                 "the store was not prepared for this benchmark",
                 file=self.directory,
                 field="benchmark",
-                found=benchmark,
-                expected=" or ".join(self.benchmarks),
+                found=f"a store for {', '.join(self.benchmarks)}",
+                expected=benchmark,
             )
         if part not in PARTS:
             raise InputError("unknown part", field="part", found=part, expected=" or ".join(PARTS))

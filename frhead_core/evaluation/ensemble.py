@@ -220,12 +220,19 @@ def _check_agreement(
 def _checked_weights(
     scores: Mapping[Modality, Scores], weights: Mapping[Modality, float]
 ) -> dict[Modality, float]:
+    if not set(scores) <= set(weights):
+        raise InputError(
+            "there must be one weight for each modality",
+            field="weights",
+            found=", ".join(weights) or "none",
+            expected=", ".join(scores),
+        )
     for modality in scores:
-        if modality not in weights or not math.isfinite(weights[modality]):
+        if not math.isfinite(weights[modality]):
             raise InputError(
                 "no usable weight",
                 field=modality,
-                found=weights.get(modality),
+                found=weights[modality],
                 expected="a finite number",
             )
     chosen = {modality: float(weights[modality]) for modality in scores}

@@ -40,11 +40,21 @@ def part_rows(store: SequenceStore, recipe: Recipe, part: Part) -> np.ndarray:
 
 
 def check_labels(store: SequenceStore, recipe: Recipe) -> None:
-    """Refuse a store with samples of classes that the recipe does not have.
+    """Refuse a recipe with other classes than those of the store's samples.
 
     Raises:
-        InputError: Naming the first such sample.
+        InputError: If the recipe has more classes than the dataset, or, naming the first such
+            sample, if it has too few.
     """
+    known = len(store.metadata.classes)
+    if recipe.classes > known:
+        raise InputError(
+            "the recipe has more classes than the dataset",
+            file=store.directory,
+            field="classes",
+            found=recipe.classes,
+            expected=f"at most {known}",
+        )
     rows = np.concatenate([store.rows(recipe.name, part) for part in ("train", "test")])
     labels = store.index["label"].to_numpy()[rows]
     if labels.size and labels.max() >= recipe.classes:

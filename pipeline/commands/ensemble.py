@@ -91,7 +91,11 @@ def _weights(
         check_same_models(held_out, scores)
         return search_weights(held_out), "searched"
     if given:
-        return {name: _number(text) for name, text in options.by_modality(given).items()}, "given"
+        weights = {name: _number(text) for name, text in options.by_modality(given).items()}
+        idle = [name for name in weights if name not in scores]
+        if idle:
+            raise click.BadParameter(f"no scores of {', '.join(idle)}", param_hint="--weights")
+        return weights, "given"
     every = recipe_weights(recipe)
     return {modality: every[modality] for modality in scores}, "benchmark"
 

@@ -75,7 +75,7 @@ def test_published_accuracies_and_weights() -> None:
         ("training.epoch=2", "training.epoch: unknown setting. Did you mean training.epochs?"),
         ("training.seed=-1", "training.seed.*greater than or equal to 0; found -1"),
         ("training.precision=float16", "training.precision.*'float32' or 'bfloat16'"),
-        ("head.version=V9", "head.version.*found 'V9'"),
+        ("head.version=v0", "head.version: input should be 'V0', 'V1'.*found 'v0'"),
         ("loader.window=50", "loader.window is 50.*multiple of 4"),
         ("validation.values=[3]", "only training recordings can be held out"),
         ("split.test=[2,3]", r"split.*camera \[2\] is in both train and test"),

@@ -182,6 +182,12 @@ def test_a_store_made_by_another_version(
     assert "format_version" in message and "found 99" in message
 
 
+def test_a_place_that_cannot_be_written(tmp_path: Path, refused: Ask) -> None:
+    (tmp_path / "file").write_text("")
+    output = tmp_path / "file" / "raw.zip"
+    assert str(tmp_path / "file") in refused("synthetic", "--output", output)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with too little room for a checkpoint."""

@@ -105,7 +105,7 @@ def test_scores_that_do_not_fit_are_refused(four_scores, change, message):
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ({"joint": 1.0}, "bone: no usable weight"),
+        ({"joint": 1.0}, "one weight for each modality; found joint; expected joint, bone"),
         (WEIGHTS | {"bone": float("nan")}, "bone: no usable weight; found nan"),
         (dict.fromkeys(MODALITIES, 0.0), "all weights are zero"),
     ],

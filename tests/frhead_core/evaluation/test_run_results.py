@@ -47,7 +47,7 @@ def test_the_recipe_is_the_one_that_the_models_were_trained_by(made, tiny_demo):
     assert run.recipe.training.epochs.joint == 1
     assert run.recipe.title == load_recipe("demo-nw-ucla").title
     assert run.recipe.ensemble == load_recipe("demo-nw-ucla").ensemble
-    assert "Synthetic stick figures" in accuracies_text(run)
+    assert "Synthetic NW-UCLA" in accuracies_text(run)
 
 
 def test_what_training_does_not_depend_on_is_taken_from_the_recipe_given(made, tiny_demo):
@@ -65,7 +65,9 @@ def test_models_of_different_recipes_are_refused_with_the_setting(made, tiny_dem
 
 
 def test_a_model_of_another_benchmark_is_refused(made):
-    with pytest.raises(InputError, match="model of another benchmark; found demo; expected nw-u"):
+    with pytest.raises(
+        InputError, match="model of another benchmark; found demo-nw-ucla; expected"
+    ):
         report(made("j"), recipe=load_recipe("nw-ucla"))
 
 

@@ -270,6 +270,8 @@ def test_a_folder_with_something_else_is_not_touched(make_job: MakeJob, tmp_path
 def test_samples_of_classes_that_the_recipe_lacks_are_named(make_job: MakeJob) -> None:
     with pytest.raises(InputError, match=r"a08_\w+: the recipe has fewer classes.*found class 6"):
         train(make_job({"classes": 6}))
+    with pytest.raises(InputError, match="classes: the recipe has more classes.*found 12"):
+        train(make_job({"classes": 12}))
 
 
 def test_a_damaged_checkpoint_is_named(make_job: MakeJob) -> None:
@@ -282,7 +284,7 @@ def test_a_damaged_checkpoint_is_named(make_job: MakeJob) -> None:
 
 
 def test_store_of_another_benchmark_is_refused(make_job: MakeJob) -> None:
-    with pytest.raises(InputError, match=r"not prepared for this benchmark.*found other"):
+    with pytest.raises(InputError, match=r"not prepared for this benchmark.*expected other"):
         train(make_job({"name": "other"}))
 
 
