@@ -270,7 +270,7 @@ def test_a_folder_with_something_else_is_not_touched(make_job: MakeJob, tmp_path
 def test_samples_of_classes_that_the_recipe_lacks_are_named(make_job: MakeJob) -> None:
     with pytest.raises(InputError, match=r"a08_\w+: the recipe has fewer classes.*found class 6"):
         train(make_job({"classes": 6}))
-    with pytest.raises(InputError, match="classes: the recipe has more classes.*found 12"):
+    with pytest.raises(InputError, match=r"classes: the recipe has more classes.*found 12"):
         train(make_job({"classes": 12}))
 
 
