@@ -196,7 +196,7 @@ def test_rows_of_a_part(write_store):
 
 def test_rows_of_an_unknown_benchmark_or_part(write_store):
     store = SequenceStore.open(write_store([1]))
-    with pytest.raises(InputError, match=r"benchmark.*found ntu60-xsub; expected b"):
+    with pytest.raises(InputError, match=r"benchmark.*found a store for b; expected ntu60-xsub"):
         store.rows("ntu60-xsub", "test")
     with pytest.raises(InputError, match=r"part.*found validation; expected train or test"):
         store.rows("b", "validation")
