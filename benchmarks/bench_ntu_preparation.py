@@ -40,7 +40,9 @@ ROUNDS = 3
 FRAMES = (60, 150)
 SUFFIX = ".skeleton"
 FOUND = Preparation(official_list=False)
-SPLITS = {"ntu60-xsub": Split(column="performer", train=tuple(range(1, 21)), test=(21, 22))}
+SPLITS = {
+    "ntu60-xsub": Split(column="performer", train=tuple(range(1, 21)), test=tuple(range(21, 107)))
+}
 
 
 def measure(files: int = FILES) -> Iterator[Comparison]:
