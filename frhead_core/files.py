@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import uuid
@@ -56,7 +57,7 @@ def replaced_directory(output: Path, is_ours: Callable[[Path], bool]) -> Iterato
     try:
         temporary.mkdir(parents=True)
         yield temporary
-        _put_in_place(temporary, output)
+        put_in_place(temporary, output)
     except OSError as error:
         place = error.filename or output
         raise InputError(f"cannot be written ({error.strerror or error})", file=place) from error
@@ -68,11 +69,25 @@ def _is_empty(directory: Path) -> bool:
     return not any(directory.iterdir())
 
 
-def _put_in_place(temporary: Path, output: Path) -> None:
-    if not output.is_dir() or _is_empty(output):
-        temporary.replace(output)
-        return
-    replaced = temporary.with_name(f"{temporary.name}.replaced")
-    output.replace(replaced)
-    temporary.replace(output)
-    shutil.rmtree(replaced)
+def put_in_place(partial: Path, output: Path) -> None:
+    """Give a complete directory its name, instead of an older one; from any file system."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    replaced = output.with_name(f".{output.name}.replaced")
+    shutil.rmtree(replaced, ignore_errors=True)
+    if output.is_dir() and any(output.iterdir()):
+        output.replace(replaced)
+    try:
+        partial.replace(output)
+    except OSError as error:  # it comes from another file system
+        if error.errno != errno.EXDEV:
+            raise
+        _copied(partial, output).replace(output)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _copied(partial: Path, output: Path) -> Path:
+    """A copy beside the output."""
+    copy = output.with_name(f".{output.name}.partial")
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(partial, copy)
+    return copy

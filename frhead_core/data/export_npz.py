@@ -18,9 +18,8 @@ from frhead_core.data.reference_layout import (
 )
 from frhead_core.data.store import SequenceStore
 from frhead_core.errors import InputError
-from frhead_core.progress import Reporter, reporting
+from frhead_core.progress import SILENT, Reporter, reporting
 
-SILENT = Reporter()
 _LABELS_AT_ONCE = 1024
 
 

@@ -28,9 +28,7 @@ from frhead_core.data.registry import find_dataset
 from frhead_core.data.step_report import StepReport
 from frhead_core.data.store import PART_PREFIX, SequenceStore
 from frhead_core.errors import InputError
-from frhead_core.progress import Reporter, reporting
-
-SILENT = Reporter()
+from frhead_core.progress import SILENT, Reporter, reporting
 
 
 @dataclass(frozen=True)

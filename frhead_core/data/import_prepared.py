@@ -8,9 +8,8 @@ from frhead_core.data.import_npz import import_reference_npz
 from frhead_core.data.import_pyskl import import_pyskl
 from frhead_core.data.step_report import StepReport
 from frhead_core.errors import InputError
-from frhead_core.progress import Reporter
+from frhead_core.progress import SILENT, Reporter
 
-SILENT = Reporter()
 _ZIP_START = b"PK"
 
 

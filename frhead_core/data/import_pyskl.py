@@ -28,11 +28,10 @@ from frhead_core.data.registry import Dataset, find_dataset
 from frhead_core.data.step_report import StepReport
 from frhead_core.data.store import PART_PREFIX, SequenceStore
 from frhead_core.errors import InputError
-from frhead_core.progress import Reporter, reporting
+from frhead_core.progress import SILENT, Reporter, reporting
 from frhead_core.restricted_pickle import ANNOTATIONS, PickledArray, open_restricted
 from frhead_core.skeletons import skeleton
 
-SILENT = Reporter()
 _BENCHMARKS = ("xsub", "xview", "xset")
 _PARTS = {"train": "train", "val": "test"}
 _MOST_BODIES = 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import errno
 import json
 import shutil
 import uuid
@@ -25,11 +24,11 @@ from frhead_core.data.packed import INDEX_COLUMNS, StoreMetadata
 from frhead_core.data.recordings import Quarantined, Recording
 from frhead_core.data.step_report import StepReport
 from frhead_core.errors import InputError
-from frhead_core.progress import Reporter
+from frhead_core.files import put_in_place
+from frhead_core.progress import SILENT, Reporter
 
 _identity = attrgetter(*(item.name for item in fields(Recording)))  # astuple copies deeply
 _STRETCH = 256  # items between two entries of the journal
-_SILENT = Reporter()
 
 
 class PackedWriter:
@@ -75,7 +74,7 @@ class PackedWriter:
         row_arrays: Mapping[str, DTypeLike] | None = None,
         progress_directory: Path | None = None,
         settings: str = "",
-        reporter: Reporter = _SILENT,
+        reporter: Reporter = SILENT,
     ) -> None:
         _refuse_foreign(output)
         self.done = 0
@@ -263,7 +262,7 @@ class PackedWriter:
         _write_json(self._partial / "metadata.json", asdict(replace(self._metadata, counts=counts)))
         if self.report is not None:
             self.report.write(self._partial)
-        _put_in_place(self._partial, self._output)
+        put_in_place(self._partial, self._output)
         if self._journal is not None:
             self._journal.clear()
 
@@ -292,27 +291,3 @@ def _refuse_foreign(output: Path) -> None:
             file=output,
             hint="Name another output, or remove it",
         )
-
-
-def _put_in_place(partial: Path, output: Path) -> None:
-    """Give a complete directory its name, instead of an older one; from any file system."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    replaced = output.with_name(f".{output.name}.replaced")
-    shutil.rmtree(replaced, ignore_errors=True)
-    if output.is_dir() and any(output.iterdir()):
-        output.replace(replaced)
-    try:
-        partial.replace(output)
-    except OSError as error:  # it comes from another file system
-        if error.errno != errno.EXDEV:
-            raise
-        _copied(partial, output).replace(output)
-    shutil.rmtree(replaced, ignore_errors=True)
-
-
-def _copied(partial: Path, output: Path) -> Path:
-    """A copy beside the output."""
-    copy = output.with_name(f".{output.name}.partial")
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(partial, copy)
-    return copy
