@@ -20,8 +20,7 @@ from typing import TypeVar
 import numpy as np
 
 from benchmarks import plain_ntu
-from benchmarks.measure import Comparison
-from benchmarks.run import table
+from benchmarks.measure import Comparison, table
 from frhead_core.config import Preparation, Split
 from frhead_core.data.datasets import (
     denoise_skeletons,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,16 @@ class Comparison:
     def gain(self) -> float:
         """How many times better ours is; below 1 it is worse."""
         return self.ours / self.plain if self.better == "more" else self.plain / self.ours
+
+
+def table(comparisons: Iterable[Comparison]) -> str:
+    """The comparisons as a Markdown table."""
+    lines = ["| what | unit | plain | ours | gain |", "| --- | --- | ---: | ---: | ---: |"]
+    for row in comparisons:
+        lines.append(
+            f"| {row.what} | {row.unit} | {row.plain:.1f} | {row.ours:.1f} | {row.gain:.2f}x |"
+        )
+    return "\n".join(lines)
 
 
 def compare_rates(
@@ -54,14 +64,26 @@ def peak_memory(prepare: Callable[..., Callable[[], object]], *arguments: object
         prepare: A module-level function; what it returns is what is measured.
         arguments: Its arguments.
     """
+    return _in_fresh_process(_added_memory, prepare, *arguments)
+
+
+def peak_resident(call: Callable[..., object], *arguments: object) -> float:
+    """Largest resident set in MiB, all included, of a fresh process that makes a call."""
+    return _in_fresh_process(_peak_resident, call, *arguments)
+
+
+def _in_fresh_process(measured: Callable[..., float], *arguments: object) -> float:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(_added_memory, prepare, arguments).result()
+        return pool.submit(measured, *arguments).result()
 
 
-def _added_memory(
-    prepare: Callable[..., Callable[[], object]], arguments: tuple[object, ...]
-) -> float:
+def _peak_resident(call: Callable[..., object], *arguments: object) -> float:
+    call(*arguments)
+    return _status("VmHWM") / MIBIBYTE_IN_KIBIBYTES
+
+
+def _added_memory(prepare: Callable[..., Callable[[], object]], *arguments: object) -> float:
     call = prepare(*arguments)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts again here
     before = _status("VmRSS")

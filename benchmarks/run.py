@@ -10,28 +10,18 @@ import argparse
 import importlib
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from benchmarks.measure import Comparison
+from benchmarks.measure import Comparison, table
 
 
 def benchmark_names() -> tuple[str, ...]:
     """Names of the modules, without their prefix, sorted."""
     modules = Path(__file__).parent.glob("bench_*.py")
     return tuple(sorted(path.stem.removeprefix("bench_") for path in modules))
-
-
-def table(comparisons: Iterable[Comparison]) -> str:
-    """The comparisons as a Markdown table."""
-    lines = ["| what | unit | plain | ours | gain |", "| --- | --- | ---: | ---: | ---: |"]
-    for row in comparisons:
-        lines.append(
-            f"| {row.what} | {row.unit} | {row.plain:.1f} | {row.ours:.1f} | {row.gain:.2f}x |"
-        )
-    return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

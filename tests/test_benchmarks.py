@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import bench_loader, bench_model, bench_ntu_preparation, plain_ntu, run
+from benchmarks import (
+    bench_loader,
+    bench_model,
+    bench_ntu_preparation,
+    measure,
+    ntu_memory,
+    plain_ntu,
+    run,
+)
 from benchmarks.measure import Comparison, compare_rates, peak_memory
 from frhead_core.config import load_recipe, override
 
@@ -55,7 +63,7 @@ def test_gain_above_one_means_better():
 
 def test_table_has_a_row_for_each_comparison():
     rows = [Comparison("speed", "samples/s", 10, 25), Comparison("memory", "MiB", 4, 2, "less")]
-    lines = run.table(rows).splitlines()
+    lines = measure.table(rows).splitlines()
     assert lines[2] == "| speed | samples/s | 10.0 | 25.0 | 2.50x |"
     assert lines[3] == "| memory | MiB | 4.0 | 2.0 | 2.00x |"
 
@@ -79,3 +87,12 @@ def test_all_benchmarks_are_found_and_an_unknown_one_is_refused(capsys):
     with pytest.raises(SystemExit):
         run.main(["nonsense"])
     assert "loader, model, ntu_preparation" in capsys.readouterr().err
+
+
+def test_the_memory_of_each_preparation_step_is_told_for_each_number_of_files():
+    header, _, *rows = ntu_memory.table((3, 5))
+    assert header == "| step | 3 files, MiB (index) | 5 files, MiB (index) |"
+    assert [row.split()[1] for row in rows] == ["extraction", "denoising", "transformation"]
+    for row in rows:
+        peaks = [float(cell.split()[0]) for cell in row.split("|")[2:4]]
+        assert all(50 < peak < 1024 for peak in peaks)

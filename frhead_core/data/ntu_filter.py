@@ -12,7 +12,9 @@ from typing import Any
 from frhead_core.config import Preparation
 from frhead_core.data import ntu_denoise as rules
 from frhead_core.data.ntu_denoise import Denoised, Filtered, denoise
+from frhead_core.data.ordered import ordered_map
 from frhead_core.data.packed import DenoisedSequences
+from frhead_core.data.packed_copy import HANDFUL
 from frhead_core.data.packed_writer import PackedWriter
 from frhead_core.data.quarantine import refuse_nothing, stop_above
 from frhead_core.data.recordings import Quarantined, Recording
@@ -63,6 +65,11 @@ def filter_bodies(
     before = tracked.quarantined()
     total = len(tracked) + len(before)
     limit = preparation.max_quarantined_share * total
+
+    def denoised(row: int) -> tuple[Recording, Denoised]:
+        recording = tracked.tracked(row)
+        return recording.recording, denoise(recording, preparation.compatibility)
+
     with PackedWriter(
         output,
         replace(tracked.metadata, kind=DenoisedSequences.kind),
@@ -74,10 +81,9 @@ def filter_bodies(
     ) as writer:
         writer.start_with(before)
         with reporting(reporter, "denoising", len(tracked), "recordings", writer.done):
-            for row in range(writer.done, len(tracked)):
-                recording = tracked.tracked(row)
-                result = denoise(recording, preparation.compatibility)
-                _write(writer, recording.recording, result, suffix)
+            rows = range(writer.done, len(tracked))
+            for recording, result in ordered_map(denoised, rows, together=HANDFUL):
+                _write(writer, recording, result, suffix)
                 if result.reason is not None:
                     stop_above(limit, writer.quarantined, total, tracked.directory)
                 writer.item_done()

@@ -10,7 +10,9 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping
+import os
+import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +25,8 @@ from frhead_core.data.recordings import Quarantined, Recording
 from frhead_core.errors import InputError
 
 FORMAT_VERSION = 1
-INDEX_COLUMNS = (*(item.name for item in fields(Recording)), "frames", "bodies", "first_row")
+_IDENTITY = tuple(item.name for item in fields(Recording))
+INDEX_COLUMNS = (*_IDENTITY, "frames", "bodies", "first_row")
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,6 @@ class PackedSequences:
         rows = self.coordinates[first:last]
         return rows.reshape(bodies, -1, *rows.shape[1:])
 
-    def stream(self, first: int = 0) -> Iterator[tuple[Recording, np.ndarray]]:
-        """Recordings from ``first`` on with their sequences, (M, T, V, C), read one at a time."""
-        for row in range(first, len(self)):
-            yield self.recording(row), self.read_sequence(row)
-
     def read_sequence(self, row: int) -> np.ndarray:
         """The sequence of an index row, (M, T, V, C), read from the file and not mapped."""
         first, last, bodies = self._place(row)
@@ -108,21 +106,32 @@ class PackedSequences:
         A mapping that is gone through from end to end counts as memory of the process.
         """
         shape, dtype = self.coordinates.shape[1:], self.coordinates.dtype
-        width = math.prod(shape)
-        offset = self.coordinates.offset + first * width * dtype.itemsize
-        path = self.directory / "coordinates.npy"
-        rows = np.fromfile(path, dtype, count=(last - first) * width, offset=offset)
-        return rows.reshape(-1, *shape)
+        rows = np.empty((last - first, *shape), dtype)
+        offset = self.coordinates.offset + first * math.prod(shape) * dtype.itemsize
+        rest = rows.reshape(-1).view(np.uint8).data
+        while rest:
+            count = os.preadv(self._descriptor, [rest], offset)
+            if not count:
+                raise InputError("has become shorter", file=self.directory / "coordinates.npy")
+            rest, offset = rest[count:], offset + count
+        return rows
 
     def recording(self, row: int) -> Recording:
         """The identity of an index row."""
-        name, *numbers = (self._columns[item.name][row] for item in fields(Recording))
+        name, *numbers = (self._columns[column][row] for column in _IDENTITY)
         return Recording(str(name), *map(int, numbers))
 
     def quarantined(self) -> list[Quarantined]:
         """The recordings that were left out, with the reasons."""
         with (self.directory / "quarantine.csv").open(encoding="utf-8", newline="") as file:
             return [Quarantined(**row) for row in csv.DictReader(file)]
+
+    @cached_property
+    def _descriptor(self) -> int:
+        """The file of the coordinates, opened once for all reads."""
+        descriptor = os.open(self.directory / "coordinates.npy", os.O_RDONLY)
+        weakref.finalize(self, os.close, descriptor)
+        return descriptor
 
     @cached_property
     def _columns(self) -> dict[str, np.ndarray]:

@@ -27,7 +27,7 @@ from frhead_core.errors import InputError
 from frhead_core.files import put_in_place
 from frhead_core.progress import SILENT, Reporter
 
-_identity = attrgetter(*(item.name for item in fields(Recording)))  # astuple copies deeply
+identity = attrgetter(*(item.name for item in fields(Recording)))  # astuple copies deeply
 _STRETCH = 256  # items between two entries of the journal
 
 
@@ -162,7 +162,7 @@ class PackedWriter:
         """
         if rows.shape[1:] != self._frame_shape:
             raise ValueError(f"{recording.name}: {rows.shape[1:]} is not {self._frame_shape}")
-        self._index.append((*_identity(recording), frames, bodies, self.frames))
+        self._index.append((*identity(recording), frames, bodies, self.frames))
         with self._saying_what_cannot_be_written():
             self._coordinates.append(rows)
             for name, file in self._row_arrays.items():

@@ -60,7 +60,8 @@ def test_denoised_sequences(prepared: dict[str, Path], dataset: str) -> None:
     sequences = DenoisedSequences.open(prepared[dataset] / "denoised")
     with np.load(FOLDER / dataset / "stage2_joints.npz") as expected:
         assert sorted(expected.files) == sequences.index["name"].tolist()
-        for recording, sequence in sequences.stream():
+        for row in range(len(sequences)):
+            recording, sequence = sequences.recording(row), sequences.sequence(row)
             flat = sequence.swapaxes(0, 1).reshape(sequence.shape[1], -1)
             np.testing.assert_array_equal(flat, expected[recording.name], strict=True)
 

@@ -347,7 +347,8 @@ def test_annotations_are_read(tmp_path: Path, protocol: int, dtype: Any) -> None
     assert store.benchmarks == ("ntu60-xsub", "ntu60-xview")
     assert store.index["name"].tolist() == sorted(store.index["name"])
     entries = {entry["frame_dir"]: entry for entry in given["annotations"]}
-    for recording, sequence in store.stream():
+    for row in range(len(store)):
+        recording, sequence = store.recording(row), store.sequence(row)
         points = entries[recording.name]["keypoint"].astype(np.float32)
         np.testing.assert_array_equal(sequence, points - points[0, 0, 1])
         part = store.index.set_index("name")["part:ntu60-xsub"][recording.name]

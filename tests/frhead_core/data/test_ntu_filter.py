@@ -144,7 +144,8 @@ def test_the_store_is_centred_and_knows_the_parts(tracked: Path, tmp_path: Path)
     store = SequenceStore.open(tmp_path / "store")
     assert store.benchmarks == ("b",)
     assert report.numbers["b train"] == 4
-    for recording_, sequence in store.stream():
+    for number in range(len(store)):
+        recording_, sequence = store.recording(number), store.sequence(number)
         before = DenoisedSequences.open(tmp_path / "denoised")
         row = before.index["name"].tolist().index(recording_.name)
         np.testing.assert_array_equal(sequence, centre(before.sequence(row)))
