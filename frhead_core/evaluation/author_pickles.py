@@ -16,6 +16,8 @@ import numpy as np
 
 from frhead_core.config import Recipe
 from frhead_core.data import nw_ucla
+from frhead_core.data.reference_layout import reference_layout
+from frhead_core.data.store import SequenceStore
 from frhead_core.errors import InputError
 from frhead_core.restricted_pickle import read_restricted
 
@@ -45,6 +47,16 @@ class AuthorScores:
     logits: np.ndarray
 
 
+def samples_of(store: SequenceStore, benchmark: str) -> SampleList:
+    """The test samples of a store of NTU RGB+D, in the order of the authors' prepared file.
+
+    Raises:
+        InputError: If the reference prepares no such file for the benchmark.
+    """
+    index = store.index.iloc[reference_layout(benchmark).rows(store, "test")]
+    return SampleList(tuple(index["name"]), tuple(index["label"]), store.metadata.classes)
+
+
 def read_author_scores(
     content: bytes, path: Path, recipe: Recipe, samples: SampleList | None = None
 ) -> AuthorScores:
@@ -60,7 +72,7 @@ def read_author_scores(
         InputError: If the pickle holds anything but named logits, samples are missing or unknown,
             or the list of samples is needed and not given.
     """
-    scores = _named_logits(read_restricted(content, path), path, recipe.classes)
+    scores = _named_logits(read_restricted(content, path), path, recipe)
     if recipe.dataset == "nw-ucla":
         samples, position = samples or _nw_ucla_samples(), _nw_ucla_position
     elif samples is None:
@@ -69,6 +81,7 @@ def read_author_scores(
             file=path,
             field="samples",
             expected="the names and labels of the test samples, in the authors' order",
+            hint="With `frhead ensemble`, give the sequence store as --data",
         )
     else:
         position = _ntu_position
@@ -90,7 +103,9 @@ def _ntu_position(key: Any) -> int | None:
     return int(match[1]) if match else None
 
 
-def _named_logits(value: Any, path: Path, classes: int) -> Mapping[Any, np.ndarray]:
+def _named_logits(value: Any, path: Path, recipe: Recipe) -> Mapping[Any, np.ndarray]:
+    """The dict, without the outputs beyond the benchmark's classes that training may have had."""
+    shapes = [(width,) for width in sorted({recipe.classes, recipe.outputs})]
     if not isinstance(value, dict) or not value:
         raise InputError(
             "is not a score file",
@@ -101,7 +116,7 @@ def _named_logits(value: Any, path: Path, classes: int) -> Mapping[Any, np.ndarr
     for key, logits in value.items():
         if not isinstance(logits, np.ndarray):
             found = type(logits).__name__
-        elif logits.dtype.kind != "f" or logits.shape != (classes,):
+        elif logits.dtype.kind != "f" or logits.shape not in shapes:
             found = f"{logits.dtype} {logits.shape}"
         else:
             continue
@@ -110,9 +125,9 @@ def _named_logits(value: Any, path: Path, classes: int) -> Mapping[Any, np.ndarr
             file=path,
             field=str(key)[:80],
             found=found,
-            expected=f"float32 ({classes},)",
+            expected=" or ".join(f"float32 {shape}" for shape in shapes),
         )
-    return value
+    return {key: logits[: recipe.classes] for key, logits in value.items()}
 
 
 def _in_order(

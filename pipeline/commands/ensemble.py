@@ -40,9 +40,19 @@ Pairs = Iterable[tuple[str, str]]
     type=options.AssignmentType(),
     help="Score files of held-out training samples, to search the weights on.",
 )
+@click.option(
+    "--data",
+    type=options.FOLDER,
+    help="Sequence store, for the authors' scores on NTU RGB+D: they name no recordings.",
+)
 @click.option("--output", type=options.FILE, help="For the combined scores (.npz).")
 def command(
-    benchmark: str, scores: Pairs, weights: Pairs, search_weights_on: Pairs, output: Path | None
+    benchmark: str,
+    scores: Pairs,
+    weights: Pairs,
+    search_weights_on: Pairs,
+    data: Path | None,
+    output: Path | None,
 ) -> None:
     """Combine the scores of several modalities, and print the accuracies.
 
@@ -54,7 +64,7 @@ def command(
     from frhead_core.evaluation.tables import accuracy_table
 
     recipe = load_recipe(benchmark)
-    given = _read(scores, recipe)
+    given = _read(scores, recipe, data)
     chosen, origin = _weights(recipe, given, weights, search_weights_on)
     combined = combine(given, chosen)
     which = combined.metadata.get("which")
@@ -70,11 +80,14 @@ def command(
         click.echo(f"combined scores: {output}")
 
 
-def _read(pairs: Pairs, recipe: Recipe) -> Mapping[Modality, Scores]:
+def _read(pairs: Pairs, recipe: Recipe, data: Path | None = None) -> Mapping[Modality, Scores]:
+    from frhead_core.data.store import SequenceStore
+    from frhead_core.evaluation.author_pickles import samples_of
     from frhead_core.evaluation.scores import read_scores
 
+    samples = None if data is None else samples_of(SequenceStore.open(data), recipe.name)
     return {
-        modality: read_scores(Path(file), recipe=recipe, modality=modality)
+        modality: read_scores(Path(file), recipe=recipe, modality=modality, samples=samples)
         for modality, file in options.by_modality(pairs).items()
     }
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,25 @@ def test_import_and_export(
         assert before.files == after.files
         for key in before.files:
             np.testing.assert_array_equal(before[key], after[key], strict=True)
+
+
+def test_the_authors_scores_are_matched_with_the_store(
+    prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, name = tmp_path / "sequences", ["--benchmark", "ntu60-xview"]
+    assert exit_code_of(["import", str(prepared), *name, "--output", str(store)]) == 0
+    with np.load(prepared) as arrays:
+        labels = arrays["y_test"].argmax(axis=1)
+    wide = np.eye(120, dtype=np.float32)[labels]  # the authors' classifier has unused outputs
+    wide[0] = np.roll(wide[0], 1)
+    scores = tmp_path / "epoch1_test_score.pkl"
+    scores.write_bytes(pickle.dumps({f"test_{row}": wide[row] for row in range(3)}, protocol=3))
+
+    command = ["ensemble", *name, "--scores", f"joint={scores}"]
+    assert exit_code_of(command) == 2
+    assert "give the sequence store as --data" in capsys.readouterr().err
+    assert exit_code_of([*command, "--data", str(store)]) == 0
+    assert "2 of 3" in capsys.readouterr().out
 
 
 def test_what_is_wrong_is_said(
