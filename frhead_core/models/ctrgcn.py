@@ -1,9 +1,9 @@
 """CTR-GCN: channel-wise topology refinement graph convolution.
 
 Chen et al., "Channel-wise Topology Refinement Graph Convolution for Skeleton-Based Action
-Recognition", ICCV 2021. Inside the network, feature maps are (N*M, C, V, T): with time innermost
-the product with the refined topologies of all three subsets is one batched matrix product without
-a copy.
+Recognition", ICCV 2021. Inside the network, feature maps are (C, n, V, T) with n = N*M bodies:
+with channels outermost a 1x1 convolution is one large matrix product, in both directions, and
+everything that happens to a channel happens to one stretch of memory.
 """
 
 from __future__ import annotations
@@ -12,10 +12,17 @@ import math
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from frhead_core.models.backbone import BackboneOutput, InputNormalisation, at_least_float32
+from frhead_core.models.backbone import BackboneOutput, InputNormalisation
+from frhead_core.models.channels_first import (
+    ChannelMap,
+    channel_convolution,
+    float_mean,
+    maximum_of_three,
+    normalised,
+    subset_product,
+)
 
 SUBSETS = 3
 RELATION_REDUCTION = 8
@@ -42,57 +49,60 @@ class GraphConvolution(nn.Module):
         self.adjacency = nn.Parameter(adjacency.clone())
         self.alpha = nn.Parameter(torch.zeros(1))
         # Both sides of the relation (target, source) for all subsets in one map.
-        self.relation = nn.Linear(in_channels, SUBSETS * 2 * self.relation_channels)
+        self.relation = ChannelMap(in_channels, SUBSETS * 2 * self.relation_channels)
         self.refinement_weight = nn.Parameter(
-            torch.empty(SUBSETS, self.relation_channels, out_channels)
+            torch.empty(SUBSETS, out_channels, self.relation_channels)
         )
         self.refinement_bias = nn.Parameter(torch.zeros(SUBSETS, out_channels))
-        # Output channel c * 3 + subset, so that (subset, joint) are neighbours in memory.
-        self.features = nn.Conv2d(in_channels, out_channels * SUBSETS, 1)
-        self.normalisation = nn.BatchNorm2d(out_channels)
+        self.features = ChannelMap(in_channels, SUBSETS * out_channels)
+        self.normalisation = nn.BatchNorm1d(out_channels)
         self.residual: nn.Module = nn.Identity()
         if in_channels != out_channels:
-            self.residual = convolution_with_normalisation(in_channels, out_channels)
+            self.residual = NormalisedMap(in_channels, out_channels)
         self._reset_parameters()
 
     def _reset_parameters(self) -> None:
-        nn.init.normal_(self.relation.weight, 0.0, math.sqrt(2 / self.relation_channels))
-        nn.init.zeros_(self.relation.bias)
+        self.relation.reset(math.sqrt(2 / self.relation_channels))
         deviation = math.sqrt(2 / self.out_channels)
         nn.init.normal_(self.refinement_weight, 0.0, deviation)
-        nn.init.normal_(self.features.weight, 0.0, deviation)
-        nn.init.zeros_(_bias(self.features))
+        self.features.reset(deviation)
         # Nearly no contribution at the start: each block begins as its residual path.
         nn.init.constant_(self.normalisation.weight, 1e-6)
 
     def topology(self, x: Tensor) -> Tensor:
-        """The refined topology of each sample and channel.
+        """The refined topology of each subset, channel and body.
 
         Args:
-            x: Features (n, ci, V, T).
+            x: Features (ci, n, V, T).
 
         Returns:
-            (n, co, V targets, 3*V sources), the subsets one after the other.
+            (3, co, n, V targets, V sources).
         """
-        n, _, V, _ = x.shape
+        _, n, V, T = x.shape
         # The mean over time commutes with a 1x1 convolution and makes it T times cheaper.
-        relation = self.relation(x.mean(3).transpose(1, 2))  # (n, V, 3*2*r)
-        relation = relation.view(n, V, SUBSETS, 2, self.relation_channels)
-        target, source = relation.unbind(3)  # each (n, V, 3, r)
-        difference = torch.tanh(target.unsqueeze(2) - source.unsqueeze(1))  # (n, u, v, 3, r)
-        difference = difference.permute(3, 0, 1, 2, 4).reshape(SUBSETS, n * V * V, -1)
-        scaled_bias = (self.alpha * self.refinement_bias).unsqueeze(1)  # (3, 1, co)
-        refinement = torch.baddbmm(scaled_bias, difference, self.alpha * self.refinement_weight)
-        refinement = refinement.view(SUBSETS, n, V, V, self.out_channels)  # (3, n, u, v, co)
-        refined = refinement.permute(1, 4, 2, 0, 3) + self.adjacency.permute(1, 0, 2)
-        return refined.reshape(n, self.out_channels, V, SUBSETS * V)
+        relation = self.relation(x.sum(3) / T)
+        relation = relation.view(SUBSETS, 2, self.relation_channels, n, V)
+        target, source = relation.unbind(1)  # each (3, r, n, V)
+        difference = torch.tanh(target.unsqueeze(4) - source.unsqueeze(3))  # (3, r, n, u, v)
+        # Adjacency and bias are two more channels of the difference: no pass of their own.
+        adjacency = self.adjacency.to(difference.dtype)[:, None, None].expand(-1, 1, n, V, V)
+        ones = difference.new_ones(()).expand_as(adjacency)
+        terms = torch.cat((difference, adjacency, ones), 1).flatten(2)  # (3, r + 2, n*u*v)
+        weight = torch.cat(
+            (
+                self.alpha * self.refinement_weight,
+                torch.ones_like(self.refinement_bias).unsqueeze(2),
+                (self.alpha * self.refinement_bias).unsqueeze(2),
+            ),
+            2,
+        )
+        return torch.bmm(weight, terms).view(SUBSETS, self.out_channels, n, V, V)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features (n, ci, V, T) to (n, co, V, T)."""
-        n, _, V, T = x.shape
-        features = self.features(x).view(n, self.out_channels, SUBSETS * V, T)
-        y = torch.matmul(self.topology(x).to(features.dtype), features)  # (n, co, V, T)
-        return F.relu(self.normalisation(y) + self.residual(x))
+        """Features (ci, n, V, T) to (co, n, V, T)."""
+        features = self.features(x).view(SUBSETS, self.out_channels, *x.shape[1:])
+        y = subset_product(self.topology(x).to(features.dtype), features)
+        return normalised(self.normalisation, y, plus=self.residual(x), rectify=True)
 
 
 class TemporalConvolution(nn.Module):
@@ -108,38 +118,53 @@ class TemporalConvolution(nn.Module):
         self.stride = stride
         self.branch_channels = channels // 4
         b = self.branch_channels
-        self.entry = nn.Conv2d(channels, 3 * b, 1)
-        self.entry_normalisation = nn.BatchNorm2d(3 * b)
+        self.entry = ChannelMap(channels, 3 * b)
+        self.entry_normalisation = nn.BatchNorm1d(3 * b)
         self.dilated = nn.ModuleList(
             nn.Conv2d(b, b, (1, 5), (1, stride), (0, 2 * d), (1, d)) for d in (1, 2)
         )
-        self.plain = nn.Conv2d(channels, b, 1, (1, stride))
+        self.plain = ChannelMap(channels, b)
         # The last operation of all four branches is batch normalisation: one for all.
-        self.normalisation = nn.BatchNorm2d(channels)
+        self.normalisation = nn.BatchNorm1d(channels)
         self._reset_parameters()
 
     def _reset_parameters(self) -> None:
-        for convolution in (self.entry, self.plain, *self.dilated):
+        b = self.branch_channels
+        self.entry.reset(math.sqrt(2 / b))
+        self.plain.reset(math.sqrt(2 / b))
+        for convolution in self.dilated:
             assert isinstance(convolution, nn.Conv2d)
-            fan_out = self.branch_channels * convolution.kernel_size[1]
-            nn.init.normal_(convolution.weight, 0.0, math.sqrt(2 / fan_out))
-            nn.init.zeros_(_bias(convolution))
+            assert convolution.bias is not None
+            nn.init.normal_(convolution.weight, 0.0, math.sqrt(2 / (5 * b)))
+            nn.init.zeros_(convolution.bias)
         nn.init.normal_(self.entry_normalisation.weight, 1.0, 0.02)
         nn.init.normal_(self.normalisation.weight, 1.0, 0.02)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Features (n, c, V, T) to (n, c, V, ceil(T / stride))."""
-        b = self.branch_channels
-        entered = F.relu(self.entry_normalisation(self.entry(x)))
-        first, second, third = entered.tensor_split((b, 2 * b), 1)
+    def forward(self, x: Tensor, plus: Tensor | None) -> Tensor:
+        """Features (c, n, V, T), and a summand of the result, to (c, n, V, ceil(T / stride))."""
+        entered = normalised(self.entry_normalisation, self.entry(x), rectify=True)
+        first, second, third = torch.split(entered, self.branch_channels)
         branches = (
-            self.dilated[0](first),
-            self.dilated[1](second),
-            F.max_pool2d(third, (1, 3), (1, self.stride), (0, 1)),
-            self.plain(x),
+            channel_convolution(self.dilated[0], first),
+            channel_convolution(self.dilated[1], second),
+            maximum_of_three(third, self.stride),
+            self.plain(x[..., :: self.stride]),
         )
-        y: Tensor = self.normalisation(torch.cat(branches, 1))
-        return y
+        return normalised(self.normalisation, torch.cat(branches), plus=plus, rectify=True)
+
+
+class NormalisedMap(nn.Sequential):
+    """A 1x1 convolution that steps over frames, with batch normalisation."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+        channel_map = ChannelMap(in_channels, out_channels)
+        channel_map.reset(math.sqrt(2 / out_channels))
+        super().__init__(channel_map, nn.BatchNorm1d(out_channels))
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features (ci, n, V, T) to (co, n, V, ceil(T / stride))."""
+        return normalised(self[1], self[0](x[..., :: self.stride]))
 
 
 class Block(nn.Module):
@@ -157,16 +182,15 @@ class Block(nn.Module):
         self.temporal = TemporalConvolution(out_channels, stride)
         self.residual: nn.Module | None = None
         if residual and (in_channels != out_channels or stride != 1):
-            self.residual = convolution_with_normalisation(in_channels, out_channels, stride)
+            self.residual = NormalisedMap(in_channels, out_channels, stride)
         elif residual:
             self.residual = nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features (n, ci, V, T) to (n, co, V, ceil(T / stride))."""
-        y = self.temporal(self.graph(x))
-        if self.residual is not None:
-            y = y + self.residual(x)
-        return F.relu(y)
+        """Features (ci, n, V, T) to (co, n, V, ceil(T / stride))."""
+        residual = None if self.residual is None else self.residual(x)
+        y: Tensor = self.temporal(self.graph(x), residual)
+        return y
 
 
 class CTRGCN(nn.Module):
@@ -213,13 +237,13 @@ class CTRGCN(nn.Module):
     def forward(self, x: Tensor) -> BackboneOutput:
         """Samples (N, C, T, V, M) to logits, pooled features and the head's four levels."""
         N, _, _, _, M = x.shape
-        x = self.input_normalisation(x)  # (N*M, C, V, T)
+        x = self.input_normalisation(x).transpose(0, 1).contiguous()  # (C, N*M, V, T)
         levels = []
         for number, block in enumerate(self.blocks, start=1):
             x = block(x)
             if number in (1, 5, 8, 10):
-                levels.append(x.view(N, M, *x.shape[1:]))
-        pooled = at_least_float32(x).mean((2, 3)).view(N, M, -1).mean(1)  # (N, 4B)
+                levels.append(x.view(len(x), N, M, *x.shape[2:]).permute(1, 2, 0, 3, 4))
+        pooled = float_mean(levels[-1], (1, 3, 4))  # (N, 4B)
         with torch.autocast(x.device.type, enabled=False):
             logits = self.classifier(self.dropout(pooled))
         return BackboneOutput(logits, pooled, tuple(levels))
@@ -230,18 +254,3 @@ def relation_channels(in_channels: int) -> int:
     if in_channels in (3, 9):
         return FIRST_BLOCK_RELATION_CHANNELS
     return in_channels // RELATION_REDUCTION
-
-
-def convolution_with_normalisation(
-    in_channels: int, out_channels: int, stride: int = 1
-) -> nn.Sequential:
-    """A 1x1 convolution that steps over frames, with batch normalisation."""
-    convolution = nn.Conv2d(in_channels, out_channels, 1, (1, stride))
-    nn.init.normal_(convolution.weight, 0.0, math.sqrt(2 / out_channels))
-    nn.init.zeros_(_bias(convolution))
-    return nn.Sequential(convolution, nn.BatchNorm2d(out_channels))
-
-
-def _bias(convolution: nn.Conv2d) -> Tensor:
-    assert convolution.bias is not None
-    return convolution.bias

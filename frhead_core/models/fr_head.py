@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from frhead_core.models.backbone import at_least_float32
+from frhead_core.models.channels_first import float_mean
 
 HIDDEN_SIZE = 256
 LEVELS = ("low", "mid", "high", "final")
@@ -258,10 +258,9 @@ class FRHead(nn.Module):
             for features, spatial, temporal in zip(
                 levels, self.spatial, self.temporal, strict=True
             ):
-                x = at_least_float32(features).mean(1)  # (N, C, V, T)
-                terms.append(
-                    (spatial(x.mean(3), logits, labels), temporal(x.mean(2), logits, labels))
-                )
+                joints = float_mean(features, (1, 4))  # (N, C, V)
+                frames = float_mean(features, (1, 3))  # (N, C, T)
+                terms.append((spatial(joints, logits, labels), temporal(frames, logits, labels)))
         weighted = [
             weight * (spatial_loss + temporal_loss)
             for weight, (spatial_loss, temporal_loss) in zip(self.level_weights, terms, strict=True)

@@ -138,13 +138,9 @@ def _flat(parts: list[Tensor]) -> Tensor:
     return torch.cat(parts).flatten(1)
 
 
-def _interleaved(parts: list[Tensor]) -> Tensor:
-    """Subset fastest: output channel c of subset j becomes c * 3 + j."""
-    return torch.stack(parts, 1).flatten(0, 1)
-
-
-def _stacked_transposed(parts: list[Tensor]) -> Tensor:
-    return torch.stack([part[:, :, 0, 0].T for part in parts])
+def _stacked(parts: list[Tensor]) -> Tensor:
+    """1x1 convolutions as one linear map for each subset."""
+    return torch.stack([part.flatten(1) for part in parts])
 
 
 def _kernel_1d(parts: list[Tensor]) -> Tensor:
@@ -174,7 +170,7 @@ def _ctrgcn_rules() -> Iterator[Rule]:
         ours, reference = f"backbone.blocks.{number - 1}", f"l{number}"
         yield from _ctrgcn_graph_rules(f"{ours}.graph", f"{reference}.gcn1")
         yield from _ctrgcn_temporal_rules(f"{ours}.temporal", f"{reference}.tcn1")
-        yield from _convolution(f"{ours}.residual.0", f"{reference}.residual.conv")
+        yield from _convolution(f"{ours}.residual.0", f"{reference}.residual.conv", _flat)
         yield from _normalisation(f"{ours}.residual.1", f"{reference}.residual.bn")
     yield from _convolution("backbone.classifier", "fc")
 
@@ -186,26 +182,26 @@ def _ctrgcn_graph_rules(ours: str, reference: str) -> Iterator[Rule]:
     both_sides = [f"{subset}.{side}" for subset in subsets for side in ("conv1", "conv2")]
     yield Rule(f"{ours}.relation.weight", tuple(f"{s}.weight" for s in both_sides), _flat)
     yield Rule(f"{ours}.relation.bias", tuple(f"{s}.bias" for s in both_sides), _concatenated)
-    for kind in ("weight", "bias"):
-        parts = tuple(f"{subset}.conv3.{kind}" for subset in subsets)
-        yield Rule(f"{ours}.features.{kind}", parts, _interleaved)
+    features = [f"{subset}.conv3" for subset in subsets]
+    yield Rule(f"{ours}.features.weight", tuple(f"{s}.weight" for s in features), _flat)
+    yield Rule(f"{ours}.features.bias", tuple(f"{s}.bias" for s in features), _concatenated)
     last = [f"{subset}.conv4" for subset in subsets]
-    yield Rule(f"{ours}.refinement_weight", tuple(f"{s}.weight" for s in last), _stacked_transposed)
+    yield Rule(f"{ours}.refinement_weight", tuple(f"{s}.weight" for s in last), _stacked)
     yield Rule(f"{ours}.refinement_bias", tuple(f"{s}.bias" for s in last), torch.stack)
     yield from _normalisation(f"{ours}.normalisation", f"{reference}.bn")
-    yield from _convolution(f"{ours}.residual.0", f"{reference}.down.0")
+    yield from _convolution(f"{ours}.residual.0", f"{reference}.down.0", _flat)
     yield from _normalisation(f"{ours}.residual.1", f"{reference}.down.1")
 
 
 def _ctrgcn_temporal_rules(ours: str, reference: str) -> Iterator[Rule]:
     branch = [f"{reference}.branches.{k}" for k in range(4)]
-    for kind in ("weight", "bias"):
-        entries = tuple(f"{branch[k]}.0.{kind}" for k in range(3))
-        yield Rule(f"{ours}.entry.{kind}", entries, _concatenated)
+    entries = [f"{branch[k]}.0" for k in range(3)]
+    yield Rule(f"{ours}.entry.weight", tuple(f"{e}.weight" for e in entries), _flat)
+    yield Rule(f"{ours}.entry.bias", tuple(f"{e}.bias" for e in entries), _concatenated)
     yield from _normalisation(f"{ours}.entry_normalisation", *(f"{branch[k]}.1" for k in range(3)))
     for k in range(2):
         yield from _convolution(f"{ours}.dilated.{k}", f"{branch[k]}.3.conv", _swapped)
-    yield from _convolution(f"{ours}.plain", f"{branch[3]}.0")
+    yield from _convolution(f"{ours}.plain", f"{branch[3]}.0", _flat)
     last = (f"{branch[0]}.3.bn", f"{branch[1]}.3.bn", f"{branch[2]}.4", f"{branch[3]}.1")
     yield from _normalisation(f"{ours}.normalisation", *last)
 

@@ -39,16 +39,16 @@ def _random_part(name: str, ours: str, parts: int, expected: dict[str, Tensor]) 
     shape = tuple(expected[ours].shape)
     if name.endswith("num_batches_tracked"):
         return torch.tensor(7)
-    if re.search(r"conv[12]\.weight", name):
-        shape = (shape[0] // parts, shape[1], 1, 1)
-    elif name.endswith("conv4.weight"):
-        shape = (shape[2], shape[1], 1, 1)
+    if name.endswith("conv4.weight"):
+        shape = (*shape[1:], 1, 1)
     elif name.endswith("conv4.bias"):
         shape = (shape[1],)
     elif re.search(r"branches\.[01]\.3\.conv\.weight", name):
         shape = (shape[0], shape[1], shape[3], shape[2])
     elif "squeeze.0.weight" in name:
         shape = (*shape, 1)
+    elif len(shape) == 2 and not name.startswith("fc") and "cl_fc" not in name:
+        shape = (shape[0] // parts, shape[1], 1, 1)
     else:
         shape = (shape[0] // parts, *shape[1:])
     return torch.randn(shape)
