@@ -21,6 +21,16 @@ class BackboneOutput(NamedTuple):
     levels: tuple[Tensor, ...]
 
 
+class Backbone(nn.Module):
+    """From samples (N, C, T, V, M) to a :class:`BackboneOutput`.
+
+    Attributes:
+        level_channels: Channels of the four feature maps in it.
+    """
+
+    level_channels: tuple[int, int, int, int]
+
+
 class InputNormalisation(nn.Module):
     """Batch normalisation of every coordinate of every joint of every body, over N and T.
 

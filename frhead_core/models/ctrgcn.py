@@ -1,28 +1,25 @@
 """CTR-GCN: channel-wise topology refinement graph convolution.
 
 Chen et al., "Channel-wise Topology Refinement Graph Convolution for Skeleton-Based Action
-Recognition", ICCV 2021. Inside the network, feature maps are (C, n, V, T) with n = N*M bodies:
-with channels outermost a 1x1 convolution is one large matrix product, in both directions, and
-everything that happens to a channel happens to one stretch of memory.
+Recognition", ICCV 2021. Feature maps are (C, n, V, T) with n = N*M bodies, as in all backbones of
+:mod:`frhead_core.models.ten_blocks`.
 """
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from frhead_core.models.backbone import BackboneOutput, InputNormalisation
 from frhead_core.models.channels_first import (
     ChannelMap,
     channel_convolution,
-    float_mean,
     maximum_of_three,
     normalised,
     subset_product,
 )
+from frhead_core.models.ten_blocks import TenBlocks, residual_path
 
 SUBSETS = 3
 RELATION_REDUCTION = 8
@@ -56,9 +53,7 @@ class GraphConvolution(nn.Module):
         self.refinement_bias = nn.Parameter(torch.zeros(SUBSETS, out_channels))
         self.features = ChannelMap(in_channels, SUBSETS * out_channels)
         self.normalisation = nn.BatchNorm1d(out_channels)
-        self.residual: nn.Module = nn.Identity()
-        if in_channels != out_channels:
-            self.residual = NormalisedMap(in_channels, out_channels)
+        self.residual = residual_path(in_channels, out_channels)
         self._reset_parameters()
 
     def _reset_parameters(self) -> None:
@@ -140,8 +135,8 @@ class TemporalConvolution(nn.Module):
         nn.init.normal_(self.entry_normalisation.weight, 1.0, 0.02)
         nn.init.normal_(self.normalisation.weight, 1.0, 0.02)
 
-    def forward(self, x: Tensor, plus: Tensor | None) -> Tensor:
-        """Features (c, n, V, T), and a summand of the result, to (c, n, V, ceil(T / stride))."""
+    def branches(self, x: Tensor) -> Tensor:
+        """The four branches of features (c, n, V, T), before their last normalisation."""
         entered = normalised(self.entry_normalisation, self.entry(x), rectify=True)
         first, second, third = torch.split(entered, self.branch_channels)
         branches = (
@@ -150,103 +145,23 @@ class TemporalConvolution(nn.Module):
             maximum_of_three(third, self.stride),
             self.plain(x[..., :: self.stride]),
         )
-        return normalised(self.normalisation, torch.cat(branches), plus=plus, rectify=True)
+        return torch.cat(branches)
+
+    def forward(self, x: Tensor, plus: Tensor | None) -> Tensor:
+        """Features (c, n, V, T), and a summand of the result, to (c, n, V, ceil(T / stride))."""
+        return normalised(self.normalisation, self.branches(x), plus=plus, rectify=True)
 
 
-class NormalisedMap(nn.Sequential):
-    """A 1x1 convolution that steps over frames, with batch normalisation."""
+class CTRGCN(TenBlocks):
+    """The CTR-GCN backbone."""
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-        channel_map = ChannelMap(in_channels, out_channels)
-        channel_map.reset(math.sqrt(2 / out_channels))
-        super().__init__(channel_map, nn.BatchNorm1d(out_channels))
-        self.stride = stride
+    def graph_convolution(
+        self, in_channels: int, out_channels: int, adjacency: Tensor
+    ) -> GraphConvolution:
+        return GraphConvolution(in_channels, out_channels, adjacency)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Features (ci, n, V, T) to (co, n, V, ceil(T / stride))."""
-        return normalised(self[1], self[0](x[..., :: self.stride]))
-
-
-class Block(nn.Module):
-    """Graph convolution, temporal convolution and the residual around both.
-
-    ``residual``: none in the first block, identity where the shape stays, else a strided 1x1
-    convolution with batch normalisation.
-    """
-
-    def __init__(
-        self, in_channels: int, out_channels: int, stride: int, adjacency: Tensor, residual: bool
-    ) -> None:
-        super().__init__()
-        self.graph = GraphConvolution(in_channels, out_channels, adjacency)
-        self.temporal = TemporalConvolution(out_channels, stride)
-        self.residual: nn.Module | None = None
-        if residual and (in_channels != out_channels or stride != 1):
-            self.residual = NormalisedMap(in_channels, out_channels, stride)
-        elif residual:
-            self.residual = nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Features (ci, n, V, T) to (co, n, V, ceil(T / stride))."""
-        residual = None if self.residual is None else self.residual(x)
-        y: Tensor = self.temporal(self.graph(x), residual)
-        return y
-
-
-class CTRGCN(nn.Module):
-    """The CTR-GCN backbone: ten blocks, pooling and a linear classifier.
-
-    Args:
-        adjacency: Initial topology (3, V, V): self, inward, outward.
-        classes: Outputs K of the classifier.
-        persons: Bodies M of a sample.
-        base_channels: Channels B of the first blocks; the levels have B, 2B, 4B, 4B.
-        in_channels: Coordinates C of a joint.
-        dropout: Probability of dropping a pooled feature in training.
-    """
-
-    def __init__(
-        self,
-        adjacency: np.ndarray,
-        classes: int,
-        persons: int,
-        base_channels: int = 64,
-        in_channels: int = 3,
-        dropout: float = 0.0,
-    ) -> None:
-        super().__init__()
-        topology = torch.from_numpy(adjacency).float()
-        B = base_channels
-        self.level_channels = (B, 2 * B, 4 * B, 4 * B)
-        self.input_normalisation = InputNormalisation(persons, topology.shape[-1], in_channels)
-        widths = (in_channels, B, B, B, B, 2 * B, 2 * B, 2 * B, 4 * B, 4 * B, 4 * B)
-        self.blocks = nn.ModuleList(
-            Block(
-                widths[i],
-                widths[i + 1],
-                stride=2 if i in (4, 7) else 1,
-                adjacency=topology,
-                residual=i > 0,
-            )
-            for i in range(10)
-        )
-        self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(4 * B, classes)
-        nn.init.normal_(self.classifier.weight, 0.0, math.sqrt(2 / classes))
-
-    def forward(self, x: Tensor) -> BackboneOutput:
-        """Samples (N, C, T, V, M) to logits, pooled features and the head's four levels."""
-        N, _, _, _, M = x.shape
-        x = self.input_normalisation(x).transpose(0, 1).contiguous()  # (C, N*M, V, T)
-        levels = []
-        for number, block in enumerate(self.blocks, start=1):
-            x = block(x)
-            if number in (1, 5, 8, 10):
-                levels.append(x.view(len(x), N, M, *x.shape[2:]).permute(1, 2, 0, 3, 4))
-        pooled = float_mean(levels[-1], (1, 3, 4))  # (N, 4B)
-        with torch.autocast(x.device.type, enabled=False):
-            logits = self.classifier(self.dropout(pooled))
-        return BackboneOutput(logits, pooled, tuple(levels))
+    def temporal_convolution(self, channels: int, stride: int) -> TemporalConvolution:
+        return TemporalConvolution(channels, stride)
 
 
 def relation_channels(in_channels: int) -> int:

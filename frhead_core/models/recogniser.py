@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from frhead_core.models.backbone import Backbone
 from frhead_core.models.fr_head import FRHead, HeadLoss
 
 
@@ -26,12 +27,12 @@ class Recogniser(nn.Module):
     """A backbone, and the FR-Head that refines its features in training.
 
     Args:
-        backbone: Returns a :class:`~frhead_core.models.backbone.BackboneOutput`.
+        backbone: Gives logits and the features that the head refines.
         head: The head, or None to train with cross-entropy alone.
         classes: Classes K; outputs beyond them exist in training only.
     """
 
-    def __init__(self, backbone: nn.Module, head: FRHead | None, classes: int) -> None:
+    def __init__(self, backbone: Backbone, head: FRHead | None, classes: int) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head

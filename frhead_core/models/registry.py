@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import nn
-
 from frhead_core.config import Recipe
 from frhead_core.errors import RecipeError
+from frhead_core.models.backbone import Backbone
 from frhead_core.models.ctrgcn import CTRGCN
 from frhead_core.models.fr_head import ContrastSettings, FRHead
 from frhead_core.models.recogniser import Recogniser
 from frhead_core.skeletons import Skeleton, skeleton
 
-BACKBONES: dict[str, Callable[..., nn.Module]] = {"ctrgcn": CTRGCN}
+BACKBONES: dict[str, Callable[..., Backbone]] = {"ctrgcn": CTRGCN}
 
 
 def build_model(recipe: Recipe) -> Recogniser:
@@ -28,7 +27,7 @@ def build_model(recipe: Recipe) -> Recogniser:
     return Recogniser(backbone, head, recipe.classes)
 
 
-def _build_backbone(recipe: Recipe, joints: Skeleton) -> nn.Module:
+def _build_backbone(recipe: Recipe, joints: Skeleton) -> Backbone:
     settings = recipe.model
     if settings.backbone not in BACKBONES:
         raise RecipeError(
@@ -46,10 +45,10 @@ def _build_backbone(recipe: Recipe, joints: Skeleton) -> nn.Module:
     )
 
 
-def _build_head(recipe: Recipe, backbone: nn.Module, joints: Skeleton) -> FRHead:
+def _build_head(recipe: Recipe, backbone: Backbone, joints: Skeleton) -> FRHead:
     head = recipe.head
     return FRHead(
-        backbone.level_channels,  # type: ignore[arg-type]  # a tuple on every backbone
+        backbone.level_channels,
         joints=len(joints.joints),
         frames=recipe.loader.window,
         classes=recipe.outputs,
