@@ -19,7 +19,7 @@ from frhead_core.models.reference_weights import load_reference_state
 from frhead_core.models.registry import build_model
 from frhead_core.skeletons import skeleton
 
-SAMPLES = 16
+BATCHES = (16, 64)
 LOGIT_TOLERANCE = 1e-4  # of the largest logit
 LOSS_TOLERANCE = 1e-4  # relative
 Kind = Literal["plain", "ours", "ours in bfloat16"]
@@ -29,16 +29,19 @@ Model = PlainFRHeadCTRGCN | Recogniser
 def measure() -> Iterator[Comparison]:
     recipe = load_recipe("nw-ucla")
     plain, ours = equal_models(recipe)
-    assert_equal(plain, ours, *batch(recipe))
-    for title, action in (("training step", training_step), ("inference", inference)):
-        for bfloat16 in (False, True):
-            yield compare_rates(
-                f"{title}, {'bfloat16 to plain float32' if bfloat16 else 'float32'}",
-                "samples/s",
-                SAMPLES,
-                action(plain, *batch(recipe)),
-                action(ours, *batch(recipe), bfloat16),
-            )
+    assert_equal(plain, ours, *batch(recipe, BATCHES[0]))
+    for samples in BATCHES:
+        data = batch(recipe, samples)
+        for title, action in (("training step", training_step), ("inference", inference)):
+            for bfloat16 in (False, True):
+                precision = "bfloat16 to plain float32" if bfloat16 else "float32"
+                yield compare_rates(
+                    f"{title}, batch {samples}, {precision}",
+                    "samples/s",
+                    samples,
+                    action(plain, *data),
+                    action(ours, *data, bfloat16),
+                )
     threads = torch.get_num_threads()
     plain_memory = peak_memory(prepared_training_step, "plain", threads)
     for kind, precision in (("ours", "float32"), ("ours in bfloat16", "bfloat16")):
@@ -72,7 +75,7 @@ def equal_models(recipe: Recipe) -> tuple[PlainFRHeadCTRGCN, Recogniser]:
 def assert_equal(plain: PlainFRHeadCTRGCN, ours: Recogniser, x: Tensor, labels: Tensor) -> None:
     """Logits in evaluation and losses in training must be those of the plain model."""
     with torch.no_grad():
-        expected, found = plain.eval()(x), ours.eval()(x)
+        expected, found = plain.eval()(x), ours.eval().for_inference(torch.float32)(x)
         difference = (found - expected).abs().max() / expected.abs().max()
         if not difference < LOGIT_TOLERANCE:
             raise AssertionError(f"the logits differ by {difference:.1e} of the largest")
@@ -94,7 +97,7 @@ def losses(model: Model, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return found.cross_entropy, found.head.total
 
 
-def batch(recipe: Recipe, samples: int = SAMPLES) -> tuple[Tensor, Tensor]:
+def batch(recipe: Recipe, samples: int) -> tuple[Tensor, Tensor]:
     """Random samples (N, C, T, V, M) and labels (N,)."""
     joints = len(skeleton(recipe.skeleton).joints)
     shape = (samples, 3, recipe.loader.window, joints, recipe.loader.persons)
@@ -105,9 +108,13 @@ def batch(recipe: Recipe, samples: int = SAMPLES) -> tuple[Tensor, Tensor]:
 def inference(
     model: Model, x: Tensor, labels: Tensor, bfloat16: bool = False
 ) -> Callable[[], object]:
+    asked = model.eval()
+    if isinstance(asked, Recogniser):
+        asked = asked.for_inference(torch.bfloat16 if bfloat16 else torch.float32)
+
     def call() -> None:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            model.eval()(x)
+            asked.eval()(x)
 
     return call
 
@@ -135,4 +142,4 @@ def prepared_training_step(kind: Kind, threads: int) -> Callable[[], object]:
     recipe = load_recipe("nw-ucla")
     plain, ours = equal_models(recipe)
     model = plain if kind == "plain" else ours
-    return training_step(model, *batch(recipe), bfloat16=kind.endswith("bfloat16"))
+    return training_step(model, *batch(recipe, BATCHES[0]), bfloat16=kind.endswith("bfloat16"))

@@ -30,6 +30,19 @@ class Backbone(nn.Module):
 
     level_channels: tuple[int, int, int, int]
 
+    def for_inference(self, dtype: torch.dtype) -> Backbone:
+        """The same function as this network in evaluation mode, as fast as is known.
+
+        Args:
+            dtype: Of features and weights where the result has some of its own; otherwise the
+                caller's autocast decides.
+
+        Returns:
+            This network, put into evaluation mode, where nothing faster is known. What is trained
+            afterwards may or may not reach the result.
+        """
+        return self.eval()
+
 
 class InputNormalisation(nn.Module):
     """Batch normalisation of every coordinate of every joint of every body, over N and T.

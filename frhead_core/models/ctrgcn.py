@@ -12,6 +12,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from frhead_core.models.backbone import Backbone
 from frhead_core.models.channels_first import (
     ChannelMap,
     channel_convolution,
@@ -64,6 +65,17 @@ class GraphConvolution(nn.Module):
         # Nearly no contribution at the start: each block begins as its residual path.
         nn.init.constant_(self.normalisation.weight, 1e-6)
 
+    def refinement(self) -> Tensor:
+        """The last map of the relation, (3, co, r + 2); see :meth:`topology` for the two more."""
+        return torch.cat(
+            (
+                self.alpha * self.refinement_weight,
+                torch.ones_like(self.refinement_bias).unsqueeze(2),
+                (self.alpha * self.refinement_bias).unsqueeze(2),
+            ),
+            2,
+        )
+
     def topology(self, x: Tensor) -> Tensor:
         """The refined topology of each subset, channel and body.
 
@@ -83,15 +95,7 @@ class GraphConvolution(nn.Module):
         adjacency = self.adjacency.to(difference.dtype)[:, None, None].expand(-1, 1, n, V, V)
         ones = difference.new_ones(()).expand_as(adjacency)
         terms = torch.cat((difference, adjacency, ones), 1).flatten(2)  # (3, r + 2, n*u*v)
-        weight = torch.cat(
-            (
-                self.alpha * self.refinement_weight,
-                torch.ones_like(self.refinement_bias).unsqueeze(2),
-                (self.alpha * self.refinement_bias).unsqueeze(2),
-            ),
-            2,
-        )
-        return torch.bmm(weight, terms).view(SUBSETS, self.out_channels, n, V, V)
+        return torch.bmm(self.refinement(), terms).view(SUBSETS, self.out_channels, n, V, V)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (ci, n, V, T) to (co, n, V, T)."""
@@ -162,6 +166,11 @@ class CTRGCN(TenBlocks):
 
     def temporal_convolution(self, channels: int, stride: int) -> TemporalConvolution:
         return TemporalConvolution(channels, stride)
+
+    def for_inference(self, dtype: torch.dtype) -> Backbone:
+        from frhead_core.models.ctrgcn_inference import FoldedCTRGCN  # noqa: PLC0415 - imports this
+
+        return FoldedCTRGCN(self, dtype)
 
 
 def relation_channels(in_channels: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -42,6 +43,10 @@ class Recogniser(nn.Module):
         """Samples (N, C, T, V, M) to logits (N, K)."""
         logits: Tensor = self.backbone(x).logits
         return logits[:, : self.classes]
+
+    def for_inference(self, dtype: torch.dtype) -> Recogniser:
+        """This model without its head, for asking only: see :meth:`Backbone.for_inference`."""
+        return Recogniser(self.backbone.for_inference(dtype), None, self.classes).eval()
 
     def losses(self, x: Tensor, labels: Tensor) -> Losses:
         """The loss terms of a batch; in training this updates the prototypes.

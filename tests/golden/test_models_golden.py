@@ -161,6 +161,15 @@ def test_evaluation_logits(case: Case) -> None:
         assert_forward(case.model(case.x), expected_array(case, "logits_eval"), case.dtype)
 
 
+def test_evaluation_as_arranged_for_inference(case: Case) -> None:
+    asked = case.model.eval().for_inference(case.dtype)
+    with torch.no_grad():
+        assert_forward(asked(case.x), expected_array(case, "logits_eval"), case.dtype)
+        pooled = asked.backbone(case.x).pooled
+    if "hidden_eval" in case.arrays and case.dtype == torch.float32:
+        assert_forward(pooled, case.arrays["hidden_eval"], case.dtype)
+
+
 def test_evaluation_features_and_blocks(case_name: str) -> None:
     case = Case(case_name, torch.float32)
     outputs: list[Tensor] = []
