@@ -123,7 +123,12 @@ def training_step(
     model: Model, x: Tensor, labels: Tensor, bfloat16: bool = False
 ) -> Callable[[], object]:
     optimizer = torch.optim.SGD(
-        model.parameters(), lr=1e-6, momentum=0.9, nesterov=True, weight_decay=1e-4
+        model.parameters(),
+        lr=1e-6,
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=1e-4,
+        fused=isinstance(model, Recogniser),
     )
 
     def call() -> None:

@@ -5,7 +5,7 @@ Everything here has the result of the usual layers; only the layout differs.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -22,8 +22,13 @@ class ChannelMap(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """(ci, ...) to (co, ...)."""
-        y = torch.addmm(self.bias.unsqueeze(1), self.weight, x.flatten(1))
-        return y.view(-1, *x.shape[1:])
+        return mapped(self.weight, self.bias, x)
+
+
+def mapped(weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
+    """A 1x1 convolution with weight (co, ci) and bias (co,): (ci, ...) to (co, ...)."""
+    y = torch.addmm(bias.unsqueeze(1), weight, x.flatten(1))
+    return y.view(-1, *x.shape[1:])
 
 
 def normalised(
@@ -37,13 +42,76 @@ def normalised(
         plus: Added to the result, of the shape of ``x``.
         rectify: Set what is negative then to zero.
     """
-    y: Tensor = normalisation(x.reshape(1, len(x), -1))
+    y: Tensor
+    if type(normalisation) is nn.BatchNorm1d and _slow_to_normalise(normalisation, x):
+        y = _normalised_in_training(normalisation, x.reshape(len(x), -1))
+    else:
+        y = normalisation(x.reshape(1, len(x), -1))
     # In place: batch normalisation needs its input for the gradient, but not its output.
     if plus is not None:
         y = y.add_(plus.reshape(y.shape))
     if rectify:
         y = y.relu_()
     return y.view(x.shape)
+
+
+def _slow_to_normalise(normalisation: nn.BatchNorm1d, x: Tensor) -> bool:
+    """Whether torch adds up the statistics number by number."""
+    return (
+        normalisation.training
+        and x.device.type == "cpu"
+        and x.dtype in (torch.float32, torch.float64)
+    )
+
+
+def _normalised_in_training(normalisation: nn.BatchNorm1d, x: Tensor) -> Tensor:
+    """Batch normalisation of (C, P) by its own statistics, which the running ones take in."""
+    y, mean, variance = _Normalise.apply(  # type: ignore[no-untyped-call]
+        x, normalisation.weight, normalisation.bias, normalisation.eps
+    )
+    counter, momentum = normalisation.num_batches_tracked, normalisation.momentum
+    running_mean, running_variance = normalisation.running_mean, normalisation.running_var
+    assert running_mean is not None and running_variance is not None
+    assert counter is not None and momentum is not None
+    counter.add_(1)
+    running_mean.lerp_(mean, momentum)
+    running_variance.lerp_(variance * (x.shape[1] / (x.shape[1] - 1)), momentum)
+    return cast(Tensor, y)
+
+
+class _Normalise(torch.autograd.Function):
+    """Vectorised passes, where torch's own loop adds up each channel number by number."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, epsilon: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        mean = x.mean(1)
+        y = x - mean[:, None]
+        variance = torch.linalg.vector_norm(y, dim=1).square_() / x.shape[1]
+        inverse = torch.rsqrt(variance + epsilon)
+        y.mul_((weight * inverse)[:, None]).add_(bias[:, None])
+        ctx.save_for_backward(x, weight, mean, inverse)
+        ctx.epsilon = epsilon
+        ctx.mark_non_differentiable(mean, variance)
+        return y, mean, variance
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        x, weight, mean, inverse = ctx.saved_tensors
+        of_x, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
+            gradient[None],
+            x[None],
+            weight,
+            None,
+            None,
+            mean,
+            inverse,
+            True,
+            ctx.epsilon,
+            (True, True, True),
+        )
+        return of_x[0], of_weight, of_bias, None
 
 
 def channel_convolution(convolution: nn.Module, x: Tensor) -> Tensor:
@@ -100,40 +168,68 @@ def float_mean(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     return x.sum(axes, dtype=dtype) / count
 
 
-def subset_product(topology: Tensor, features: Tensor) -> Tensor:
+class GraphOperands(NamedTuple):
+    """What a graph convolution with a topology for each sample and channel is computed from.
+
+    x: (ci, n, V, T). weight, bias: (S, co, ci) and (S, co), the features of each subset.
+    terms: (S, r, n, V targets, V sources). refinement: (S, co, r), the topology out of the terms.
+    """
+
+    x: Tensor
+    weight: Tensor
+    bias: Tensor
+    terms: Tensor
+    refinement: Tensor
+
+
+def graph_product(operands: GraphOperands) -> Tensor:
     """Sum over the subsets of topology times features.
 
-    Args:
-        topology: (S, C, n, V targets, V sources).
-        features: (S, C, n, V, T).
+    ``sum_s (refinement_s terms_s) (weight_s x + bias_s)``, in the precision of autocast.
 
     Returns:
-        (C, n, V, T).
+        (co, n, V, T).
     """
-    shape = features.shape[1:]
-    y: Tensor = _SubsetProduct.apply(  # type: ignore[no-untyped-call]
-        topology.flatten(1, 2), features.flatten(1, 2)
-    )
-    return y.view(shape)
+    device = operands.x.device.type
+    if torch.is_autocast_enabled(device):
+        operands = GraphOperands(*(each.to(torch.get_autocast_dtype(device)) for each in operands))
+    with torch.autocast(device, enabled=False):
+        y: Tensor = _GraphProduct.apply(*operands)  # type: ignore[no-untyped-call]
+    return y
 
 
-class _SubsetProduct(torch.autograd.Function):
-    """What autograd makes of the sum would copy the gradients of all subsets once more."""
+class _GraphProduct(torch.autograd.Function):
+    """What autograd makes of it would copy the gradients of all subsets once more."""
 
     @staticmethod
-    def forward(ctx: Any, topology: Tensor, features: Tensor) -> Tensor:
-        """(S, B, V, V) and (S, B, V, T) to (B, V, T)."""
-        ctx.save_for_backward(topology, features)
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, terms: Tensor, refinement: Tensor
+    ) -> Tensor:
+        _, n, V, T = x.shape
+        S, co, _ = weight.shape
+        features = mapped(weight.flatten(0, 1), bias.flatten(), x).view(S, co * n, V, T)
+        topology = torch.bmm(refinement, terms.flatten(2)).view(S, co * n, V, V)
         y = torch.bmm(topology[0], features[0])
-        for subset in range(1, len(topology)):
-            y = y.baddbmm_(topology[subset], features[subset])
-        return y
+        for subset in range(1, S):
+            y.baddbmm_(topology[subset], features[subset])
+        ctx.save_for_backward(x, weight, terms, refinement, features, topology)
+        return y.view(co, n, V, T)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        topology, features = ctx.saved_tensors
-        of_topology, of_features = torch.empty_like(topology), torch.empty_like(features)
-        for subset in range(len(topology)):
-            torch.bmm(gradient, features[subset].mT, out=of_topology[subset])
-            torch.bmm(topology[subset].mT, gradient, out=of_features[subset])
-        return of_topology, of_features
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        x, weight, terms, refinement, features, topology = ctx.saved_tensors
+        S, co, ci = weight.shape
+        of_y = gradient.reshape(features.shape[1:])
+        of_features, of_topology = torch.empty_like(features), torch.empty_like(topology)
+        for subset in range(S):
+            torch.bmm(of_y, features[subset].mT, out=of_topology[subset])
+            torch.bmm(topology[subset].mT, of_y, out=of_features[subset])
+        rows = of_features.view(S * co, -1)
+        columns = of_topology.view(S, co, -1)
+        return (
+            (weight.view(-1, ci).T @ rows).view_as(x),
+            (rows @ x.flatten(1).T).view_as(weight),
+            rows.sum(1).view(S, co),
+            (refinement.mT @ columns).view_as(terms),
+            columns @ terms.flatten(2).mT,
+        )

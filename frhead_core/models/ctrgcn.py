@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from frhead_core.models.backbone import Backbone
 from frhead_core.models.channels_first import (
     ChannelMap,
+    GraphOperands,
     channel_convolution,
+    graph_product,
     maximum_of_three,
     normalised,
-    subset_product,
 )
 from frhead_core.models.ten_blocks import TenBlocks, residual_path
 
@@ -66,7 +67,7 @@ class GraphConvolution(nn.Module):
         nn.init.constant_(self.normalisation.weight, 1e-6)
 
     def refinement(self) -> Tensor:
-        """The last map of the relation, (3, co, r + 2); see :meth:`topology` for the two more."""
+        """The last map of the relation, (3, co, r + 2); see :meth:`relation_terms`."""
         return torch.cat(
             (
                 self.alpha * self.refinement_weight,
@@ -76,14 +77,14 @@ class GraphConvolution(nn.Module):
             2,
         )
 
-    def topology(self, x: Tensor) -> Tensor:
-        """The refined topology of each subset, channel and body.
+    def relation_terms(self, x: Tensor) -> Tensor:
+        """What the refined topologies are combinations of, the same for all output channels.
 
         Args:
             x: Features (ci, n, V, T).
 
         Returns:
-            (3, co, n, V targets, V sources).
+            (3, r + 2, n, V targets, V sources): the relation, the adjacency, and ones for the bias.
         """
         _, n, V, T = x.shape
         # The mean over time commutes with a 1x1 convolution and makes it T times cheaper.
@@ -91,16 +92,20 @@ class GraphConvolution(nn.Module):
         relation = relation.view(SUBSETS, 2, self.relation_channels, n, V)
         target, source = relation.unbind(1)  # each (3, r, n, V)
         difference = torch.tanh(target.unsqueeze(4) - source.unsqueeze(3))  # (3, r, n, u, v)
-        # Adjacency and bias are two more channels of the difference: no pass of their own.
         adjacency = self.adjacency.to(difference.dtype)[:, None, None].expand(-1, 1, n, V, V)
         ones = difference.new_ones(()).expand_as(adjacency)
-        terms = torch.cat((difference, adjacency, ones), 1).flatten(2)  # (3, r + 2, n*u*v)
-        return torch.bmm(self.refinement(), terms).view(SUBSETS, self.out_channels, n, V, V)
+        return torch.cat((difference, adjacency, ones), 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (ci, n, V, T) to (co, n, V, T)."""
-        features = self.features(x).view(SUBSETS, self.out_channels, *x.shape[1:])
-        y = subset_product(self.topology(x).to(features.dtype), features)
+        operands = GraphOperands(
+            x,
+            self.features.weight.view(SUBSETS, self.out_channels, -1),
+            self.features.bias.view(SUBSETS, -1),
+            self.relation_terms(x),
+            self.refinement(),
+        )
+        y = graph_product(operands)
         return normalised(self.normalisation, y, plus=self.residual(x), rectify=True)
 
 

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from frhead_core.models.channels_first import (
     ChannelMap,
+    GraphOperands,
     channel_convolution,
     float_mean,
+    graph_product,
     maximum_of_three,
     normalised,
-    subset_product,
 )
 
 
@@ -92,9 +93,31 @@ def test_equal_neighbours_share_nothing_and_lose_nothing() -> None:
 
 
 def test_the_product_over_subsets() -> None:
-    topology, features = normal(3, 4, 2, 5, 5), normal(3, 4, 2, 5, 6)
+    S, ci, co, r, n, V, T = 3, 4, 5, 2, 2, 6, 7
+    operands = GraphOperands(
+        x=normal(ci, n, V, T),
+        weight=normal(S, co, ci),
+        bias=normal(S, co),
+        terms=normal(S, r, n, V, V),
+        refinement=normal(S, co, r),
+    )
+    topology = torch.einsum("scr,srnuv->scnuv", operands.refinement, operands.terms)
+    features = torch.einsum("sci,invt->scnvt", operands.weight, operands.x)
+    features = features + operands.bias[:, :, None, None, None]
     expected = torch.einsum("scnuv,scnvt->cnut", topology, features)
-    assert_same(subset_product(topology, features), expected, topology, features)
+    assert_same(graph_product(operands), expected, *operands)
+
+
+def test_the_product_over_subsets_in_the_precision_of_autocast() -> None:
+    operands = GraphOperands(
+        *(torch.randn(shape) for shape in ((4, 2, 6, 7), (3, 5, 4), (3, 5))),
+        *(torch.randn(shape) for shape in ((3, 2, 2, 6, 6), (3, 5, 2))),
+    )
+    exact = graph_product(operands)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = graph_product(operands)
+    assert found.dtype == torch.bfloat16
+    assert (found - exact).norm() <= 2e-2 * exact.norm()
 
 
 def test_means_are_taken_in_float32() -> None:
