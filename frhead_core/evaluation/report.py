@@ -20,6 +20,7 @@ from frhead_core.data.recordings import Quarantined
 from frhead_core.data.step_report import StepReport
 from frhead_core.data.store import SequenceStore
 from frhead_core.evaluation import charts, metrics, report_tables, skeleton_player
+from frhead_core.evaluation.cost import Cost
 from frhead_core.evaluation.ensemble import EnsembleResult
 from frhead_core.evaluation.scores import Scores
 from frhead_core.evaluation.tables import (
@@ -46,12 +47,14 @@ class ModalityResult:
             ``best_on_validation``): ``epoch`` (1-based), ``top1`` and ``top5`` (percent), ...
         scores_last: Test scores after the last epoch.
         scores_best: Test scores of the best epoch; their metadata say what it is best on.
+        cost: What recognising costs.
     """
 
     history: Sequence[Mapping[str, Any]] = ()
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     scores_last: Scores | None = None
     scores_best: Scores | None = None
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ def _context(report: RunReport) -> dict[str, Any]:
         "weights_text": (
             weights_text(report.ensemble.origin, report.recipe) if report.ensemble else None
         ),
+        "costs": report_tables.cost_rows(report),
         "curves": _curves(report),
         "subject": _subject_context(report),
         "preparation": report.preparation,
