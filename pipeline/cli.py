@@ -21,6 +21,7 @@ _COMMANDS = (
     "evaluate",
     "ensemble",
     "report",
+    "compare",
     "compile",
     "benchmarks",
     "import-weights",

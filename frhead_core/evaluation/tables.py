@@ -75,7 +75,7 @@ def accuracy_table(
     if ensemble:
         combined = (ensemble.last, ensemble.best_on_test)
         rows += [_row("ensemble", each, recipe, "") for each in combined if each is not None]
-    lines = _aligned([_HEADER, *rows])
+    lines = aligned([_HEADER, *rows])
     if ensemble:
         lines.append(f"ensemble weights: {weights_text(ensemble.origin, recipe)}")
     return f"{recipe.title}: top-1 and top-5 accuracy in percent\n" + "\n".join(lines)
@@ -94,7 +94,7 @@ def class_table(scores: Scores) -> str:
         )
         for place, accuracy in enumerate(per_class_accuracy(matrix))
     ]
-    return "\n".join(_aligned([("class", "right", "accuracy", "most often taken for"), *rows]))
+    return "\n".join(aligned([("class", "right", "accuracy", "most often taken for"), *rows]))
 
 
 def classes_csv(scores: Scores) -> str:
@@ -172,7 +172,7 @@ def _row(name: str, scores: Scores, recipe: Recipe, weight: str) -> tuple[str, .
     )
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns of equal width; text to the left in the first and last, to the right between."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     last = len(widths) - 1
