@@ -22,6 +22,8 @@ _COMMANDS = (
     "ensemble",
     "report",
     "compare",
+    "ablation",
+    "sweep",
     "compile",
     "benchmarks",
     "import-weights",

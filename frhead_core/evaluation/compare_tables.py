@@ -54,7 +54,7 @@ def _title(comparison: Comparison) -> str:
 
 def comparison_values(comparison: Comparison) -> dict[str, Any]:
     """A comparison as JSON values; what is not a number becomes null."""
-    values = _without_nan(dataclasses.asdict(comparison))
+    values = without_nan(dataclasses.asdict(comparison))
     assert isinstance(values, dict)
     return values
 
@@ -82,10 +82,11 @@ def p_text(p: float) -> str:
 def interval_text(interval: tuple[float, float]) -> str:
     """``-0.43 to +4.74``."""
     low, high = interval
-    return f"{_signed(low)} to {_signed(high)}"
+    return f"{signed(low)} to {signed(high)}"
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
+    """Percentage points with a sign, and no negative zero."""
     return f"{round(value, 2) + 0.0:+.2f}"
 
 
@@ -97,7 +98,7 @@ def _rows(name: str, comparison: Comparison) -> list[tuple[str, ...]]:
         modality_text(name),
         spread_text(comparison.first),
         spread_text(comparison.second),
-        _signed(comparison.difference),
+        signed(comparison.difference),
         interval_text(comparison.interval),
         *(_tests(single) if single else ("", "", "")),
     )
@@ -114,7 +115,7 @@ def _seed_row(outcomes: PairedOutcomes, samples: int) -> tuple[str, ...]:
         f"  seed {outcomes.seed}",
         f"{first:.2f}",
         f"{second:.2f}",
-        _signed(second - first),
+        signed(second - first),
         "",
         *_tests(outcomes),
     )
@@ -127,7 +128,7 @@ def _tests(outcomes: PairedOutcomes) -> tuple[str, str, str]:
 def _seed_text(test: SeedTest) -> str:
     difference = test.difference
     return (
-        f"over {difference.count} seeds: B - A {_signed(difference.mean)} ± "
+        f"over {difference.count} seeds: B - A {signed(difference.mean)} ± "
         f"{difference.deviation:.2f}, sign-flip p {p_text(test.p)}\n"
         f"  {difference.count} seeds cannot give a p below {test.smallest_p:.2g}: few seeds say "
         "little"
@@ -175,9 +176,10 @@ def _notes(comparisons: Mapping[str, Comparison]) -> str:
     return "\n".join(notes)
 
 
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(each) for key, each in value.items()}
+def without_nan(value: Any) -> Any:
+    """JSON values with null for what is not a number."""
+    if isinstance(value, Mapping):
+        return {key: without_nan(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(each) for each in value]
+        return [without_nan(each) for each in value]
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -106,14 +106,14 @@ def classes_csv(scores: Scores) -> str:
             zip(scores.class_names, matrix, per_class_accuracy(matrix), strict=True)
         )
     ]
-    return _csv([("class", "samples", "right", "accuracy"), *rows])
+    return csv_text([("class", "samples", "right", "accuracy"), *rows])
 
 
 def confusion_csv(scores: Scores) -> str:
     """The confusion matrix as CSV: a row for each true class, a column for each predicted one."""
     names = scores.class_names
     rows = [(name, *row) for name, row in zip(names, _matrix(scores).tolist(), strict=True)]
-    return _csv([("true class", *names), *rows])
+    return csv_text([("true class", *names), *rows])
 
 
 def _matrix(scores: Scores) -> np.ndarray:
@@ -128,7 +128,8 @@ def _most_often_taken_for(row: np.ndarray, actual: int, names: Sequence[str]) ->
     return f"{names[worst]} ({errors[worst]})" if errors[worst] else ""
 
 
-def _csv(rows: Iterable[Sequence[object]]) -> str:
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as CSV, the same on every system."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
