@@ -15,19 +15,12 @@ from pipeline import options
 @click.argument("file", type=options.FILE)
 @options.local_run_options
 def command(file: Path, **how: Any) -> None:
-    r"""Run every variant that a file describes with every seed, and compare them with a baseline.
+    """Run every variant that a file describes with every seed, and compare them with a baseline.
 
-    \b
-    benchmark: nw-ucla
-    modalities: [joint]
-    seeds: [1, 2, 3]
-    settings: {training.epochs: 20, training.hold_out_validation: true}
-    grid:
-      training.learning_rate: [0.05, 0.1]
-      head.version: [V0, V1]
-
-    One run follows the other; data are prepared once, a run that fails does not keep the others
-    from running, and after an interruption the same command goes on.
+    FILE (.yaml) names a benchmark, seeds, modalities, settings of all variants, and either a grid
+    of values to combine or named variants; docs/experiments.md shows one. One run follows the
+    other; data are prepared once, a run that fails does not keep the others from running, and
+    after an interruption the same command goes on.
 
     Example: frhead sweep sweep.yaml --raw all_sqe.zip
     """

@@ -261,3 +261,10 @@ def test_a_sweep_through_the_pipeline_prepares_once_and_outlives_a_failure(
     last = next(each for each in done["accuracies"] if each["scores"] == "last")
     assert f"{last['right']} of {last['samples']}" in accuracies
     assert record["costs"][0]["parameters"] > 0
+
+    assert exit_code_of(["sweep", "sweep.yaml", "--raw", str(synthetic_zip)]) == 2
+
+    again = capsys.readouterr().out
+    assert again.count("train_modality-joint: nothing to do") == 1
+    assert again.count("train_modality-joint: done") == 0
+    assert again.splitlines()[-1] == captured.out.splitlines()[-1]
