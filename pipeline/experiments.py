@@ -204,14 +204,13 @@ def _tried(
     plan: Plan, variant: Variant, seed: int, how: LocalRun, folder: Path, run: Run
 ) -> tuple[Trial, int]:
     """One run, and the exit code that it would have had by itself."""
-    training = dataclasses.replace(variant.recipe.training, seed=seed)
     results = folder / plan.folders[variant.name] / SEED_FOLDER.format(seed)
     begin = time.monotonic()
     try:
         run(
             dataclasses.replace(
                 how,
-                recipe=dataclasses.replace(variant.recipe, training=training),
+                recipe=variant.with_seed(seed),
                 modalities=plan.modalities,
                 output=results,
             )

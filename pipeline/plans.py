@@ -41,6 +41,14 @@ class Variant:
     settings: Mapping[str, Any]
     recipe: Recipe
 
+    def with_seed(self, seed: int) -> Recipe:
+        """The recipe of one of its runs.
+
+        Raises:
+            RecipeError: If the seed is not allowed.
+        """
+        return override(self.recipe, {SEED_KEY: seed})
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -71,6 +79,8 @@ class Plan:
             if not values or twice:
                 found = f"{twice[0]} twice" if twice else "none"
                 raise RecipeError("at least one, and each once", field=what, found=found)
+        for seed in self.seeds:
+            self.variants[0].with_seed(seed)
         names = [each.name for each in self.variants]
         if self.baseline is not None and self.baseline not in names:
             hint = nearest(self.baseline, names)

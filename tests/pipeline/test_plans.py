@@ -46,6 +46,7 @@ def test_seeds_are_one_variant_in_one_folder() -> None:
     ("versions", "seeds", "message"),
     [
         (["V9"], (1,), "no such version of the head; found V9; expected one of no head, V0"),
+        (["V0"], (2**63,), r"training\.seed: .*found 9223372036854775808"),
         (["V0"], (1, 2, 1), "seeds: at least one, and each once; found 1 twice"),
         (["V0", "v0"], (1,), "variants: at least one, and each once; found V0 twice"),
     ],
