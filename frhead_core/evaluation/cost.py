@@ -106,12 +106,11 @@ def together(costs: Iterable[Cost]) -> Cost | None:
     None for fewer than two, and where they were measured under different conditions: such times do
     not add up.
     """
-    first, *others = costs
-    if not others or any(_circumstances(each) != _circumstances(first) for each in others):
+    every = list(costs)
+    if len(every) < 2 or len(set(map(_circumstances, every))) > 1:
         return None
-    every = (first, *others)
     return dataclasses.replace(
-        first,
+        every[0],
         parameters=sum(each.parameters for each in every),
         head_parameters=sum(each.head_parameters for each in every),
         flops=sum(each.flops for each in every),

@@ -138,7 +138,7 @@ def test_several_models_add_up_only_under_equal_conditions() -> None:
     assert both is not None
     assert (both.parameters, both.flops, both.latency_ms) == (2_000, 4_000_000, 4.0)
     assert both.samples_per_second == pytest.approx(200.0)
-    assert together([COST]) is None
+    assert together([]) is together([COST]) is None
     assert together([COST, dataclasses.replace(other, threads=2)]) is None
 
 

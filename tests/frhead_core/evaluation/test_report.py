@@ -177,6 +177,14 @@ def test_the_cost_of_each_modality_and_of_all_is_told(full, tmp_path):
     assert "multiply-add counts as two" in " ".join(found.caption.get_text().split())
 
 
+def test_what_was_not_measured_is_left_out(full, tmp_path):
+    unmeasured = {
+        name: dataclasses.replace(each, cost=None) for name, each in full.modalities.items()
+    }
+    page = page_of(dataclasses.replace(full, modalities=unmeasured), tmp_path)
+    assert "cost" not in sections(page)
+
+
 def test_the_page_opens_with_the_ensemble_of_the_last_epoch(full, tmp_path):
     scores = full.ensemble.last
     right = int((scores.logits.argmax(axis=1) == scores.labels).sum())
