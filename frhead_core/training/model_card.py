@@ -52,14 +52,14 @@ def model_card(recipe: Recipe, metadata: Mapping[str, Any]) -> str:
         "`recipe.yaml`, the epochs, where they are known, in `history.jsonl`.",
         "",
     ]
-    if "cost" in metadata:
-        lines += [*_cost_lines(Cost.from_dict(metadata["cost"])), ""]
     facts = ("origin", "seed", "code_version", "data_fingerprint")
     lines += [
         f"- {name.replace('_', ' ')}: `{metadata[name]}`"
         for name in facts
         if metadata.get(name) is not None
     ]
+    if "cost" in metadata:
+        lines += ["", *_cost_lines(Cost.from_dict(metadata["cost"]))]
     lines.append("")
     return "\n".join(lines)
 
