@@ -24,9 +24,9 @@ class Cost:
     Attributes:
         parameters: Of what recognises.
         head_parameters: Of the FR-Head, which exists in training only.
-        flops: Floating-point operations of one sample's forward: those of matrix products and
-            convolutions, a multiply-add counting as two.
-        latency_ms: Median milliseconds of a forward of one sample.
+        flops: Floating-point operations of one sample's forward through the network as it was
+            trained: those of matrix products and convolutions, a multiply-add counting as two.
+        latency_ms: Median milliseconds of a forward of one sample, in the form for inference.
         latency_forwards: Forwards that this is the median of.
         samples_per_second: Of forwards of ``batch_size`` samples, without reading them.
         batch_size: N.

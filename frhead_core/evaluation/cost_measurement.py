@@ -41,7 +41,8 @@ _FURTHER_PRODUCTS = {
 def measure_cost(model: Recogniser, samples: Tensor, precision: Precision) -> Cost:
     """Count and measure what it costs a model to recognise.
 
-    The model is put into evaluation mode and back into the mode it was in; no random state changes.
+    Counted is the network as it was trained; timed is what scores samples, its form for inference.
+    The model stays in the mode it is in, and no random state changes.
 
     Args:
         model: On the device to measure on.
@@ -51,16 +52,17 @@ def measure_cost(model: Recogniser, samples: Tensor, precision: Precision) -> Co
     device = next(model.parameters()).device
     samples = samples.to(device)
     was_training = model.training
-    model.eval()
+    bfloat16 = precision == "bfloat16"
 
     def forward(x: Tensor) -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            model(x)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+            asked(x)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 
     with torch.inference_mode():
-        flops = count_flops(lambda: forward(samples[:1]))
+        flops = count_flops(lambda: model.eval()(samples[:1]))
+        asked = model.for_inference(torch.bfloat16 if bfloat16 else torch.float32)
         single = _seconds(lambda: forward(samples[:1]), _LATENCY_REPETITIONS)
         batch = _seconds(lambda: forward(samples), _BATCH_REPETITIONS)
     model.train(was_training)
