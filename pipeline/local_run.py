@@ -23,11 +23,24 @@ from pipeline.results import collect_results
 from pipeline.run_folder import RunFolder
 
 
-class StepInputError(FRHeadError):
+class StepError(FRHeadError):
+    """A step ended before its time.
+
+    Args:
+        text: What happened.
+        step: Name of the step, where it is known.
+    """
+
+    def __init__(self, text: str, step: str = "") -> None:
+        self.step = step
+        super().__init__(text)
+
+
+class StepInputError(StepError):
     """A step stopped because something it was given is wrong; the message is the step's own."""
 
 
-class StepCrashedError(FRHeadError):
+class StepCrashedError(StepError):
     """A step ended in a way that is no fault of its input; its log has the traceback."""
 
     exit_code = 1
@@ -150,7 +163,8 @@ def _raise_unless_complete(engine: LocalEngine, folder: RunFolder) -> None:
     if failure is not None:
         text = f"{failure.name}: {failure.error}"
         if failure.expected:
-            raise StepInputError(text)
-        raise StepCrashedError(f"{text}\nlog: {folder.step(failure.name) / 'log.txt'}")
+            raise StepInputError(text, failure.name)
+        log = folder.step(failure.name) / "log.txt"
+        raise StepCrashedError(f"{text}\nlog: {log}", failure.name)
     if "ensemble_modalities" not in engine.outcomes:
         raise StepCrashedError(f"the pipeline ended early; {folder.path / 'kfp.log'} says more")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,6 +40,53 @@ accept_different_threads_option = click.option(
     is_flag=True,
     help="Go on from checkpoints made with another number of threads.",
 )
+
+
+def modalities_option(default: str | None = None) -> Callable[[_Command], _Command]:
+    """Which modalities to train; without a default all of them."""
+    return click.option(
+        "--modalities",
+        default=default,
+        help="Which to train, with commas: joint,bone,joint_motion,bone_motion.  "
+        f"[default: {default or 'all'}]",
+    )
+
+
+_LOCAL_RUN_OPTIONS = (
+    raw_option,
+    click.option(
+        "--parallel-modalities",
+        type=click.IntRange(1, 2),
+        default=1,
+        show_default=True,
+        help="How many modalities to train at the same time, sharing the cores.",
+    ),
+    threads_option,
+    accept_different_threads_option,
+    click.option(
+        "--work-directory",
+        type=FOLDER,
+        default=Path("runs"),
+        show_default=True,
+        help="For runs, artifacts, cache and checkpoints.",
+    ),
+    click.option(
+        "--checkpoint-root",
+        type=FOLDER,
+        help="For checkpoints.  [default: checkpoints in the work directory]",
+    ),
+    click.option(
+        "--output", type=FOLDER, help="For the results.  [default: in the work directory]"
+    ),
+)
+
+
+def local_run_options(command: _Command) -> _Command:
+    """The options of everything that runs the pipeline here, named as the fields of a LocalRun."""
+    for option in reversed(_LOCAL_RUN_OPTIONS):
+        command = option(command)
+    return command
+
 
 _set_option = click.option(
     "--set",
@@ -102,6 +150,15 @@ def chosen_recipe(
     return override(override(load_recipe(benchmark), given), settings)
 
 
+def apart(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values of :func:`local_run_options` and those of :func:`recipe_options`, apart."""
+    changes = inspect.signature(chosen_recipe).parameters
+    return (
+        {name: value for name, value in given.items() if name not in changes},
+        {name: value for name, value in given.items() if name in changes},
+    )
+
+
 def chosen_modalities(text: str | None) -> list[Modality]:
     """Modalities given with commas between them, each once and in the usual order; None is all.
 
@@ -120,6 +177,36 @@ def _joined(places: Sequence[Path]) -> Path:
     from pipeline.raw_data import joined
 
     return joined(places)
+
+
+class NumbersType(click.ParamType[tuple[int, ...]]):
+    """Numbers and ranges with commas between: ``1,2,18-20``."""
+
+    name = "numbers"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        numbers: list[int] = []
+        for part in str(value).split(","):
+            first, _, last = part.partition("-")
+            try:
+                numbers += range(int(first), int(last or first) + 1)
+            except ValueError:
+                self.fail(f"{value!r} is not like 1,2,18-20", param, ctx)
+        return tuple(numbers)
+
+
+NUMBERS = NumbersType()
+
+seeds_option = click.option(
+    "--seeds",
+    type=NUMBERS,
+    help="Train with each of these seeds, for example 1,2,3 or 1-5, and report mean, deviation "
+    "and tests.",
+)
 
 
 class AssignmentsCommand(click.Command):

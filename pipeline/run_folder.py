@@ -6,6 +6,7 @@
       artifacts/          what the steps made, whichever run asked for it
       cache/              which inputs and code gave which artifacts
       checkpoints/        training that is under way or done
+      experiments/        tables of several runs, and their results
       <run>/              run.json, kfp.log, steps/<step>/{log.txt,events.jsonl}, results/
 """
 

@@ -25,7 +25,7 @@ def evaluate_modality(
         modality: The modality that the model was trained on.
         code_version: Version of the code that this step uses.
         scores: Logits of named samples, a file for each epoch that was kept, with tables.
-        metrics: Accuracies in percent.
+        metrics: Accuracies in percent; parameters, operations, latency and throughput.
         confusion: Confusion matrix of the last epoch on the test part.
     """
     from components.runtime import step
@@ -35,12 +35,15 @@ def evaluate_modality(
 
         from components.artifacts import log_metrics
         from components.scoring import figures_of, log_confusion
+        from frhead_core.evaluation.cost import Cost
         from frhead_core.evaluation.score_files import score_model
 
         files = score_model(
             Path(model.path), Path(sequences.path), Path(scores.path), reporter=reporter
         )
-        figures = figures_of(files)
+        cost = Cost.load(Path(scores.path))
+        figures = figures_of(files) | (cost.figures() if cost else {})
+        # What was measured stays out of the scores' metadata, which become part of cache keys.
         scores.metadata.update(model.metadata, modality=modality)
         log_metrics(metrics, figures)
         log_confusion(confusion, files["last"])

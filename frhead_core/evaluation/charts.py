@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,13 +39,7 @@ def curves(histories: Mapping[Modality, Sequence[Mapping[str, Any]]], key: str, 
     Returns:
         An ``<svg>`` element.
     """
-    style: dict[Any, Any] = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": key,
-        "font.size": 10,
-        "axes.linewidth": 0.8,
-    }
-    with matplotlib.rc_context(style):
+    with matplotlib.rc_context(_style(key)):
         figure = Figure(figsize=(4.4, 3.0), layout="constrained")
         axes = figure.add_subplot()
         for modality, rows in histories.items():
@@ -63,6 +59,63 @@ def curves(histories: Mapping[Modality, Sequence[Mapping[str, Any]]], key: str, 
                     )
         _dress(axes, title)
         return _svg(figure, f"{title} by epoch: " + ", ".join(histories).replace("_", " "))
+
+
+def dots(
+    rows: Sequence[tuple[str, Sequence[float]]], title: str, reference: float | None = None
+) -> str:
+    """Measurements as dots in a line for each thing measured, with mean and deviation.
+
+    Args:
+        rows: Names from top to bottom, with their measurements; a row may have none.
+        title: What the horizontal axis shows; no two charts of a page have the same.
+        reference: Drawn as a line from top to bottom.
+
+    Returns:
+        An ``<svg>`` element.
+    """
+    with matplotlib.rc_context(_style(title)):
+        figure = Figure(figsize=(6.4, 0.9 + 0.32 * len(rows)), layout="constrained")
+        axes = figure.add_subplot()
+        if reference is not None:
+            axes.axvline(reference, color=_COLOURS["bone"], linewidth=1, linestyle=(0, (4, 3)))
+        for place, (_, values) in enumerate(rows):
+            if values:
+                _draw_spread(axes, place, values)
+        _dress(axes, "")
+        axes.set_xlabel(title, color=_COLOURS["text"])
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
+        axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        return _svg(figure, f"{title}: " + ", ".join(name for name, _ in rows))
+
+
+def _draw_spread(axes: Any, place: int, values: Sequence[float]) -> None:
+    mean = statistics.fmean(values)
+    if len(values) > 1:
+        deviation = statistics.stdev(values)
+        ends = (mean - deviation, mean + deviation)
+        axes.plot(ends, (place, place), color=_COLOURS["line"], linewidth=6)
+        axes.plot((mean, mean), (place - 0.25, place + 0.25), color=_COLOURS["text"], linewidth=1.8)
+    axes.plot(
+        values,
+        [place] * len(values),
+        linestyle="none",
+        marker="o",
+        markersize=5,
+        color=_COLOURS["joint"],
+    )
+
+
+def _style(salt: str) -> dict[Any, Any]:
+    """Settings of a chart; equal salts give equal ids."""
+    return {
+        "svg.fonttype": "none",
+        "svg.hashsalt": salt,
+        "text.parse_math": False,
+        "font.size": 10,
+        "axes.linewidth": 0.8,
+    }
 
 
 def _dress(axes: Any, title: str) -> None:
@@ -91,4 +144,4 @@ def _svg(figure: Figure, label: str) -> str:
     text = text.replace("'DejaVu Sans', 'Bitstream Vera Sans'", "system-ui")
     for name, colour in _COLOURS.items():
         text = text.replace(colour, f"var(--{name.replace('_', '-')})")
-    return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{html.escape(label)}" ', 1)

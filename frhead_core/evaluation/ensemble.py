@@ -12,6 +12,7 @@ import numpy as np
 
 from frhead_core.config import MODALITIES, Modality, Recipe
 from frhead_core.errors import InputError
+from frhead_core.evaluation.joining import joined
 from frhead_core.evaluation.metrics import cross_entropy, top_k_right
 from frhead_core.evaluation.scores import Scores
 
@@ -147,74 +148,8 @@ def _ordered(scores: Mapping[Modality, Scores]) -> list[Modality]:
 
 
 def _joined(scores: Mapping[Modality, Scores]) -> dict[Modality, Scores]:
-    """The scores, all in the order of samples of the first, after checking that they fit."""
-    order = _ordered(scores)
-    first = scores[order[0]]
-    joined = {}
-    for modality in order:
-        rows = _rows_in_order_of(first, scores[modality], order[0], modality)
-        each = scores[modality]
-        joined[modality] = Scores(
-            names=first.names,
-            logits=each.logits[rows],
-            labels=each.labels[rows],
-            parts=tuple(each.parts[row] for row in rows),
-            seen_in_training=each.seen_in_training[rows],
-            metadata=each.metadata,
-        )
-        _check_agreement(joined[order[0]], joined[modality], order[0], modality)
-    return joined
-
-
-def _rows_in_order_of(
-    first: Scores, other: Scores, first_name: Modality, other_name: Modality
-) -> np.ndarray:
-    row_of = {name: row for row, name in enumerate(other.names)}
-    missing = sorted(set(first.names) - set(row_of))
-    extra = sorted(set(row_of) - set(first.names))
-    if missing or extra:
-        raise InputError(
-            "the modalities have different samples",
-            field=f"{other_name} against {first_name}",
-            found=f"{len(missing)} missing ({_some(missing)}) and {len(extra)} more "
-            f"({_some(extra)})",
-            expected="the same sample names",
-        )
-    return np.array([row_of[name] for name in first.names], dtype=np.int64)
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "") if names else "none"
-
-
-def _check_agreement(
-    first: Scores, other: Scores, first_name: Modality, other_name: Modality
-) -> None:
-    field = f"{other_name} against {first_name}"
-    if first.logits.shape != other.logits.shape:
-        raise InputError(
-            "the modalities have different numbers of classes",
-            field=field,
-            found=other.logits.shape[1],
-            expected=first.logits.shape[1],
-        )
-    expected, found = (each.metadata.get("benchmark") for each in (first, other))
-    if None not in (expected, found) and expected != found:
-        raise InputError(
-            "scores of different benchmarks", field=field, found=found, expected=expected
-        )
-    for row, name in enumerate(first.names):
-        for what, ours, theirs in (
-            ("labels", first.labels[row], other.labels[row]),
-            ("parts", first.parts[row], other.parts[row]),
-        ):
-            if ours != theirs:
-                raise InputError(
-                    f"the modalities have different {what} for {name}",
-                    field=field,
-                    found=theirs,
-                    expected=ours,
-                )
+    """The scores in the usual order, and all in the order of samples of the first."""
+    return joined({modality: scores[modality] for modality in _ordered(scores)}, "modalities")
 
 
 def _checked_weights(

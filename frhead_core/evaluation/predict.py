@@ -8,6 +8,8 @@ import numpy as np
 
 from frhead_core.config import Recipe
 from frhead_core.data.store import SequenceStore
+from frhead_core.evaluation.cost import Cost
+from frhead_core.evaluation.cost_measurement import measure_cost
 from frhead_core.evaluation.logits import score_samples
 from frhead_core.evaluation.scores import Scores
 from frhead_core.progress import Reporter, reporting
@@ -55,6 +57,29 @@ def evaluate_model(
             reporter=reporter,
         )
     return _scores(artifact, store, recipe, rows, logits, part, which)
+
+
+def model_cost(
+    model_directory: Path,
+    store_directory: Path,
+    *,
+    part: Part,
+    which: str = "last",
+    device: str = "auto",
+) -> Cost:
+    """What recognising costs a trained model, measured on the first batch of a part.
+
+    The arguments are those of :func:`evaluate_model`.
+    """
+    artifact = ModelArtifact.open(model_directory)
+    store = SequenceStore.open(store_directory)
+    rows = part_rows(store, artifact.recipe, part)
+    batches = evaluation_batches(store, artifact.recipe, rows, artifact.modality)
+    return measure_cost(
+        artifact.load(which).to(choose_device(device)),
+        next(batches.epoch()).coordinates,
+        artifact.recipe.training.precision,
+    )
 
 
 def _scores(

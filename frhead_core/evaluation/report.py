@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from frhead_core.config import MODALITIES, Modality, Recipe, recipe_to_yaml
@@ -20,17 +19,14 @@ from frhead_core.data.recordings import Quarantined
 from frhead_core.data.step_report import StepReport
 from frhead_core.data.store import SequenceStore
 from frhead_core.evaluation import charts, metrics, report_tables, skeleton_player
+from frhead_core.evaluation.cost import Cost
 from frhead_core.evaluation.ensemble import EnsembleResult
+from frhead_core.evaluation.pages import TEMPLATES, render
 from frhead_core.evaluation.scores import Scores
-from frhead_core.evaluation.tables import (
-    modality_text,
-    weights_text,
-    which_text,
-)
+from frhead_core.evaluation.tables import weights_text, which_text
 from frhead_core.files import write_atomically
 from frhead_core.skeletons import skeleton
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _PAIRS = 10
 _ERRORS_LISTED = 30
 _QUARANTINE_LISTED = 200
@@ -46,12 +42,14 @@ class ModalityResult:
             ``best_on_validation``): ``epoch`` (1-based), ``top1`` and ``top5`` (percent), ...
         scores_last: Test scores after the last epoch.
         scores_best: Test scores of the best epoch; their metadata say what it is best on.
+        cost: What recognising costs.
     """
 
     history: Sequence[Mapping[str, Any]] = ()
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     scores_last: Scores | None = None
     scores_best: Scores | None = None
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True)
@@ -81,25 +79,15 @@ def write_report(output: Path, report: RunReport) -> None:
     Raises:
         InputError: If the file cannot be written.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["modality_text"] = modality_text
-    page = environment.get_template("report.html.j2").render(_context(report))
-    write_atomically(output, page.encode())
+    write_atomically(output, render("report.html.j2", _context(report)))
 
 
 def _context(report: RunReport) -> dict[str, Any]:
-    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     rows = report_tables.accuracy_rows(report)
     return {
         "recipe": report.recipe,
         "recipe_yaml": recipe_to_yaml(report.recipe),
-        "style": Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
         "script": Markup(script),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "rows": rows,
@@ -108,6 +96,7 @@ def _context(report: RunReport) -> dict[str, Any]:
         "weights_text": (
             weights_text(report.ensemble.origin, report.recipe) if report.ensemble else None
         ),
+        "costs": report_tables.cost_rows(report),
         "curves": _curves(report),
         "subject": _subject_context(report),
         "preparation": report.preparation,

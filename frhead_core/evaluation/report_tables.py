@@ -10,6 +10,7 @@ import numpy as np
 
 from frhead_core.config import MODALITIES, Modality
 from frhead_core.evaluation import metrics
+from frhead_core.evaluation.cost import Cost, together
 from frhead_core.evaluation.scores import Scores
 from frhead_core.evaluation.tables import difference_text, published_accuracy, which_text
 
@@ -57,6 +58,17 @@ def accuracy_rows(report: RunReport) -> list[AccuracyRow]:
         published = published_accuracy(report.recipe, last or best, "ensemble")
         rows.append(_row("ensemble", "", *combined, published))
     return rows
+
+
+def cost_rows(report: RunReport) -> dict[str, Cost]:
+    """What recognising costs, by modality, and all of them one after the other for the ensemble."""
+    costs: dict[str, Cost] = {
+        name: cost
+        for name in MODALITIES
+        if name in report.modalities and (cost := report.modalities[name].cost) is not None
+    }
+    everything = together(costs.values()) if report.ensemble else None
+    return costs | ({"ensemble": everything} if everything else {})
 
 
 def best_text(rows: Sequence[AccuracyRow]) -> str:

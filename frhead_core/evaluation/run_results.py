@@ -13,6 +13,7 @@ from frhead_core.config import MODALITIES, Modality, Recipe, recipe_to_json
 from frhead_core.data.step_report import StepReport
 from frhead_core.data.store import SequenceStore
 from frhead_core.errors import InputError
+from frhead_core.evaluation.cost import Cost
 from frhead_core.evaluation.ensemble import (
     EnsembleResult,
     check_same_models,
@@ -82,7 +83,10 @@ def report_on(inputs: RunInputs) -> RunReport:
     }
     return RunReport(
         recipe=recipe,
-        modalities={name: _result(model, files[name]) for name, model in models.items()},
+        modalities={
+            name: _result(model, files[name], Cost.load(folders[name]))
+            for name, model in models.items()
+        },
         ensemble=_ensemble(recipe, files) if len(files) > 1 else None,
         preparation=[StepReport.read(folder) for folder in inputs.preparation],
         store=store,
@@ -259,13 +263,14 @@ def _combined(ensemble: EnsembleResult | None) -> dict[str, Scores]:
     return {name: scores for name, scores in both.items() if scores is not None}
 
 
-def _result(model: ModelArtifact, files: ScoreFiles) -> ModalityResult:
+def _result(model: ModelArtifact, files: ScoreFiles, cost: Cost | None) -> ModalityResult:
     best = next((scores for name, scores in files.items() if name.startswith("best_on_")), None)
     return ModalityResult(
         history=model.history(),
         metrics=model.metadata["metrics"],
         scores_last=files["last"],
         scores_best=best,
+        cost=cost,
     )
 
 

@@ -6,6 +6,7 @@
     validation_last.npz          the validation part, where training held it out
     <name>_classes.csv           for each of them the accuracy of every class,
     <name>_confusion.csv         and which class was taken for which
+    cost.json                    parameters, arithmetic and time of recognising
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from frhead_core.errors import InputError
-from frhead_core.evaluation.predict import evaluate_model
+from frhead_core.evaluation.predict import evaluate_model, model_cost
 from frhead_core.evaluation.scores import CLASSES_CSV, CONFUSION_CSV, Scores, holds_scores
 from frhead_core.evaluation.tables import classes_csv, confusion_csv
 from frhead_core.files import replaced_directory
@@ -61,6 +62,8 @@ def score_model(
             )
             scores[score_name(part, which)] = each
             _write(each, temporary, score_name(part, which))
+        part, which = _wanted(artifact, parts)[0]
+        model_cost(model, store, part=part, which=which, device=device).save(temporary)
     return scores
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from frhead_core.config import Modality, Recipe
 from frhead_core.errors import InputError
 from frhead_core.evaluation.author_pickles import AuthorScores, SampleList, read_author_scores
+from frhead_core.evaluation.cost import COST
 from frhead_core.files import write_atomically
 
 Part = Literal["train", "validation", "test", "unknown"]
@@ -151,7 +152,7 @@ def read_scores(
 
 def holds_scores(folder: Path) -> bool:
     """Whether everything in a folder is named as in a folder of score files."""
-    suffixes = (".npz", CLASSES_CSV, CONFUSION_CSV, ACCURACIES)
+    suffixes = (".npz", CLASSES_CSV, CONFUSION_CSV, ACCURACIES, COST)
     return all(path.name.endswith(suffixes) for path in folder.iterdir())
 
 

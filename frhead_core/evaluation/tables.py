@@ -75,7 +75,7 @@ def accuracy_table(
     if ensemble:
         combined = (ensemble.last, ensemble.best_on_test)
         rows += [_row("ensemble", each, recipe, "") for each in combined if each is not None]
-    lines = _aligned([_HEADER, *rows])
+    lines = aligned([_HEADER, *rows])
     if ensemble:
         lines.append(f"ensemble weights: {weights_text(ensemble.origin, recipe)}")
     return f"{recipe.title}: top-1 and top-5 accuracy in percent\n" + "\n".join(lines)
@@ -94,7 +94,7 @@ def class_table(scores: Scores) -> str:
         )
         for place, accuracy in enumerate(per_class_accuracy(matrix))
     ]
-    return "\n".join(_aligned([("class", "right", "accuracy", "most often taken for"), *rows]))
+    return "\n".join(aligned([("class", "right", "accuracy", "most often taken for"), *rows]))
 
 
 def classes_csv(scores: Scores) -> str:
@@ -106,14 +106,14 @@ def classes_csv(scores: Scores) -> str:
             zip(scores.class_names, matrix, per_class_accuracy(matrix), strict=True)
         )
     ]
-    return _csv([("class", "samples", "right", "accuracy"), *rows])
+    return csv_text([("class", "samples", "right", "accuracy"), *rows])
 
 
 def confusion_csv(scores: Scores) -> str:
     """The confusion matrix as CSV: a row for each true class, a column for each predicted one."""
     names = scores.class_names
     rows = [(name, *row) for name, row in zip(names, _matrix(scores).tolist(), strict=True)]
-    return _csv([("true class", *names), *rows])
+    return csv_text([("true class", *names), *rows])
 
 
 def _matrix(scores: Scores) -> np.ndarray:
@@ -128,7 +128,8 @@ def _most_often_taken_for(row: np.ndarray, actual: int, names: Sequence[str]) ->
     return f"{names[worst]} ({errors[worst]})" if errors[worst] else ""
 
 
-def _csv(rows: Iterable[Sequence[object]]) -> str:
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as CSV, the same on every system."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
@@ -172,7 +173,7 @@ def _row(name: str, scores: Scores, recipe: Recipe, weight: str) -> tuple[str, .
     )
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns of equal width; text to the left in the first and last, to the right between."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     last = len(widths) - 1

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from frhead_core.models.backbone import Backbone, BackboneOutput
 from frhead_core.models.channels_first import (
@@ -264,14 +265,17 @@ def folded_map(layer: nn.Module | None) -> Tensor:
 def folded_convolution(convolution: nn.Module, after: Affine) -> nn.Conv2d:
     """A convolution over frames and what follows it as one convolution."""
     assert isinstance(convolution, nn.Conv2d) and convolution.bias is not None
-    result = nn.Conv2d(
+    # Without initial weights: they would be drawn from the random state that training goes on with.
+    result = skip_init(  # type: ignore[no-untyped-call]
+        nn.Conv2d,
         convolution.in_channels,
         convolution.out_channels,
         (1, 5),
-        convolution.stride,  # type: ignore[arg-type]
-        convolution.padding,  # type: ignore[arg-type]
-        convolution.dilation,  # type: ignore[arg-type]
+        convolution.stride,
+        convolution.padding,
+        convolution.dilation,
     )
+    assert isinstance(result, nn.Conv2d)
     result.weight = nn.Parameter(convolution.weight * after.scale[:, None, None, None], False)
     result.bias = nn.Parameter(convolution.bias * after.scale + after.shift, False)
     return result

@@ -20,6 +20,8 @@ from frhead_core.config import EvaluationSettings, Modality, Recipe, recipe_to_j
 from frhead_core.data.loader import Batch
 from frhead_core.data.store import SequenceStore
 from frhead_core.errors import CheckpointError, NonFiniteLossError
+from frhead_core.evaluation.cost import Cost
+from frhead_core.evaluation.cost_measurement import measure_cost
 from frhead_core.evaluation.logits import score_samples
 from frhead_core.evaluation.metrics import summarise
 from frhead_core.models.recogniser import Losses
@@ -350,4 +352,9 @@ class _Run:
             "precision": self.settings.precision,
             "trained_on": trained_on,
             "metrics": metrics,
+            "cost": self._cost().to_dict(),
         }
+
+    def _cost(self) -> Cost:
+        samples = next(self.evaluation.epoch()).coordinates
+        return measure_cost(self.model, samples, self.settings.precision)

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from frhead_core.config import Recipe
+from frhead_core.evaluation.cost import Cost
 
 
 def model_card(recipe: Recipe, metadata: Mapping[str, Any]) -> str:
@@ -57,5 +58,24 @@ def model_card(recipe: Recipe, metadata: Mapping[str, Any]) -> str:
         for name in facts
         if metadata.get(name) is not None
     ]
+    if "cost" in metadata:
+        lines += ["", *_cost_lines(Cost.from_dict(metadata["cost"]))]
     lines.append("")
     return "\n".join(lines)
+
+
+def _cost_lines(cost: Cost) -> list[str]:
+    return [
+        "## What recognising costs",
+        "| | |",
+        "| --- | --- |",
+        f"| parameters | {cost.parameters:,} |",
+        f"| parameters of the FR-Head, in training only | {cost.head_parameters:,} |",
+        f"| operations a sample | {cost.flops / 1e9:.3f} GFLOP |",
+        f"| latency of one sample | {cost.latency_ms:.2f} ms |",
+        f"| throughput in batches of {cost.batch_size} | {cost.samples_per_second:.1f} samples/s |",
+        "",
+        "Operations are those of matrix products and convolutions, a multiply-add counting as two. "
+        f"Latency is the median of {cost.latency_forwards} forwards. Measured on "
+        f"{cost.conditions}.",
+    ]

@@ -40,10 +40,12 @@ def command(
 ) -> None:
     """Score samples with a model: logits of every named sample, a file for each kept epoch.
 
-    Accuracy by class and confusion matrix are written beside them.
+    Accuracy by class and confusion matrix are written beside them, and what recognising costs:
+    parameters, operations, latency and throughput.
 
     Example: frhead evaluate --model models/joint --data prepared/sequences --output scores/joint
     """
+    from frhead_core.evaluation.cost import Cost
     from frhead_core.evaluation.metrics import summarise
     from frhead_core.evaluation.score_files import score_model
     from frhead_core.evaluation.tables import class_table
@@ -58,3 +60,6 @@ def command(
         figures = summarise(each.logits, each.labels)
         accuracies = f"top-1 {figures['top1']:.2f} %, top-5 {figures['top5']:.2f} %"
         click.echo(f"{output / name}.npz: {accuracies}\n{class_table(each)}\n")
+    cost = Cost.load(output)
+    if cost is not None:
+        click.echo(cost.text)

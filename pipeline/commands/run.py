@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,75 +12,41 @@ from pipeline import options
 
 @click.command("run")
 @options.recipe_options
-@options.raw_option
-@click.option(
-    "--modalities",
-    help="Which to train, with commas: joint,bone,joint_motion,bone_motion.  [default: all]",
-)
-@click.option(
-    "--parallel-modalities",
-    type=click.IntRange(1, 2),
-    default=1,
-    show_default=True,
-    help="How many modalities to train at the same time, sharing the cores.",
-)
-@options.threads_option
-@options.accept_different_threads_option
-@click.option(
-    "--work-directory",
-    type=options.FOLDER,
-    default=Path("runs"),
-    show_default=True,
-    help="For runs, artifacts, cache and checkpoints.",
-)
-@click.option(
-    "--checkpoint-root",
-    type=options.FOLDER,
-    help="For checkpoints.  [default: checkpoints in the work directory]",
-)
-@click.option(
-    "--output", type=options.FOLDER, help="For the results.  [default: in the run's folder]"
-)
+@options.seeds_option
+@options.modalities_option()
+@options.local_run_options
 def command(
     benchmark: str,
-    raw: Path,
+    seeds: tuple[int, ...] | None,
     modalities: str | None,
-    parallel_modalities: int,
-    threads: int | None,
-    accept_different_threads: bool,
-    work_directory: Path,
-    checkpoint_root: Path | None,
-    output: Path | None,
-    **changes: Any,
+    **given: Any,
 ) -> None:
     """Run the whole pipeline on this machine: prepare, train, evaluate, ensemble, report.
 
     BENCHMARK is one that `frhead benchmarks` lists, or a recipe of your own (.yaml). What an
     earlier run has made from the same data, settings and code is used again; after an
-    interruption the same command goes on.
+    interruption the same command goes on. With --seeds there is one run for each seed, and one
+    table and report of all of them.
 
     Example: frhead run nw-ucla --raw all_sqe.zip --epochs 2 --modalities joint,bone
     """
+    how, changes = options.apart(given)
+    if seeds is not None and changes["seed"] is not None:
+        raise click.UsageError("give --seed or --seeds, not both")
     recipe = options.chosen_recipe(benchmark, **changes)
     chosen = options.chosen_modalities(modalities)
+    if seeds is not None:
+        from pipeline.experiments import run_and_show
+        from pipeline.plans import seeds_plan
+
+        run_and_show(seeds_plan(recipe, seeds, chosen), how)
+        return
 
     from frhead_core.evaluation.scores import ACCURACIES
     from pipeline.local_run import LocalRun, run_locally
     from pipeline.results import REPORT
 
-    results = run_locally(
-        LocalRun(
-            recipe=recipe,
-            modalities=chosen,
-            raw=raw,
-            work_directory=work_directory,
-            output=output,
-            checkpoint_root=checkpoint_root,
-            parallel_modalities=parallel_modalities,
-            threads=threads,
-            accept_different_threads=accept_different_threads,
-        )
-    )
+    results = run_locally(LocalRun(recipe=recipe, modalities=chosen, **how))
     click.echo()
     click.echo((results / ACCURACIES).read_text(encoding="utf-8"))
     click.echo(f"report: {results / REPORT}")

@@ -4,34 +4,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from pipeline import options
-
-
-class _Numbers(click.ParamType[tuple[int, ...]]):
-    """Numbers and ranges with commas between: ``1,2,18-20``."""
-
-    name = "numbers"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        numbers: list[int] = []
-        for part in str(value).split(","):
-            first, _, last = part.partition("-")
-            try:
-                numbers += range(int(first), int(last or first) + 1)
-            except ValueError:
-                self.fail(f"{value!r} is not like 1,2,18-20", param, ctx)
-        return tuple(numbers)
-
-
-_NUMBERS = _Numbers()
 
 
 @click.command("synthetic")
@@ -57,13 +33,15 @@ _NUMBERS = _Numbers()
 )
 @click.option(
     "--setups",
-    type=_NUMBERS,
+    type=options.NUMBERS,
     default="1,2",
     show_default=True,
     help="ntu: numbers of the setups; from 18 on they have the actions that NTU RGB+D 120 adds.",
 )
 @click.option(
-    "--actions", type=_NUMBERS, help="ntu: numbers of the actions.  [default: ten of each half]"
+    "--actions",
+    type=options.NUMBERS,
+    help="ntu: numbers of the actions.  [default: ten of each half]",
 )
 @click.option(
     "--frames",

@@ -20,8 +20,19 @@ def test_scores_metrics_and_confusion_matrix_agree(trained, tiny) -> None:
     assert sum(counts[place][place] for place in range(10)) == right
     assert [row["displayName"] for row in matrix["annotationSpecs"]] == list(scores.class_names)
     assert made.scores.metadata["modality"] == "bone"
+    assert made.metrics.metadata["flops"] > 0
+    assert made.metrics.metadata["latency_ms"] > 0
     assert Path(made.confusion.path).exists()
     assert Path(made.metrics.path).exists()
+
+
+def test_nothing_measured_gets_into_what_cache_keys_are_made_of(trained) -> None:
+    made = trained["joint"]
+    measured = {"cost", "latency_ms", "samples_per_second", "flops"}
+
+    assert (Path(made.scores.path) / "cost.json").exists()
+    assert not measured & made.scores.metadata.keys()
+    assert not measured & made.model.metadata.keys()
 
 
 def test_a_held_out_part_is_scored_apart_from_the_test_part(

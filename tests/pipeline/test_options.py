@@ -33,6 +33,15 @@ def test_options_that_are_not_given_change_nothing() -> None:
     assert not chosen_recipe("nw-ucla").training.hold_out_validation
 
 
+def test_settings_of_the_recipe_are_told_from_those_of_the_run() -> None:
+    given = {"raw": "raw.zip", "epochs": 2, "threads": 1, "settings": (), "output": None}
+
+    how, changes = options.apart(given)
+
+    assert how == {"raw": "raw.zip", "threads": 1, "output": None}
+    assert changes == {"epochs": 2, "settings": ()}
+
+
 def test_modalities_come_in_one_order_and_once() -> None:
     assert chosen_modalities("bone, joint,bone") == ["joint", "bone"]
     assert len(chosen_modalities(None)) == 4

@@ -17,6 +17,7 @@ from frhead_core.data.recordings import Quarantined
 from frhead_core.data.step_report import StepReport
 from frhead_core.data.store import SequenceStore
 from frhead_core.errors import InputError
+from frhead_core.evaluation.cost import Cost
 from frhead_core.evaluation.ensemble import EnsembleResult, combine, recipe_weights
 from frhead_core.evaluation.report import ModalityResult, RunReport, write_report
 from frhead_core.evaluation.scores import Scores
@@ -58,7 +59,10 @@ def full(recipe, make_scores, store) -> RunReport:
     for seed, name in enumerate(MODALITIES):
         last[name] = renamed(make_scores(seed=seed, modality=name), "last", names)
         best[name] = renamed(make_scores(seed=seed, skill=3.0), "best_on_test", names)
-        modalities[name] = ModalityResult(history(), {}, last[name], best[name])
+        cost = Cost(
+            1_426_892, 507_305, 1_132_800_640, 10.0 + seed, 20, 100.0, 64, "cpu", 2, "float32"
+        )
+        modalities[name] = ModalityResult(history(), {}, last[name], best[name], cost)
     weights = recipe_weights(recipe)
     ensemble = EnsembleResult(weights, "benchmark", combine(last, weights), combine(best, weights))
     bad = Quarantined("a01_s01_e00_v01", "all/a01.json", "frame 3: no number")
@@ -86,7 +90,7 @@ def sections(page: BeautifulSoup) -> list[str]:
 
 def test_everything_has_its_section(full, tmp_path):
     assert sections(page_of(full, tmp_path)) == [
-        *("accuracy", "curves", "matrix", "pairs", "classes", "errors"),
+        *("accuracy", "cost", "curves", "matrix", "pairs", "classes", "errors"),
         *("preparation", "settings"),
     ]
 
@@ -155,6 +159,30 @@ def test_the_accuracy_table_keeps_last_and_best_apart(full, tmp_path):
         assert "top-5" in cell
     best = float(cells[1].split()[0])
     assert cells[2:] == ["93.10", f"{best - 93.10:+.2f}"]
+
+
+def test_the_cost_of_each_modality_and_of_all_is_told(full, tmp_path):
+    found = section(page_of(full, tmp_path), "cost")
+    rows = {
+        row.th.get_text(strip=True): [cell.get_text(strip=True) for cell in row.find_all("td")]
+        for row in found.tbody.find_all("tr")
+    }
+    assert list(rows) == ["joint", "bone", "joint motion", "bone motion", "ensemble"]
+    conditions = "cpu, 2 CPU threads, float32; latency of 20 forwards"
+    assert rows["bone"] == [
+        *("1,426,892", "507,305", "1.133", "11.00", "100.0", "64"),
+        conditions,
+    ]
+    assert rows["ensemble"][2:5] == ["4.531", "46.00", "25.0"]
+    assert "multiply-add counts as two" in " ".join(found.caption.get_text().split())
+
+
+def test_what_was_not_measured_is_left_out(full, tmp_path):
+    unmeasured = {
+        name: dataclasses.replace(each, cost=None) for name, each in full.modalities.items()
+    }
+    page = page_of(dataclasses.replace(full, modalities=unmeasured), tmp_path)
+    assert "cost" not in sections(page)
 
 
 def test_the_page_opens_with_the_ensemble_of_the_last_epoch(full, tmp_path):

@@ -47,7 +47,9 @@ def test_nothing_of_an_earlier_model_stays(make_model, synthetic_store, tiny_dem
     ]
     assert "validation_last.npz" in files_in(output)
     score_model(make_model("second"), synthetic_store, output, device="cpu")
-    assert files_in(output) == {"last.npz", "last_classes.csv", "last_confusion.csv"}
+    assert files_in(output) == {
+        *("last.npz", "last_classes.csv", "last_confusion.csv", "cost.json")
+    }
 
 
 def test_a_folder_with_something_else_is_left_alone(make_model, synthetic_store, tmp_path):

@@ -61,6 +61,8 @@ def test_artifact_holds_what_the_contract_says(make_job: MakeJob) -> None:
     assert not any(name.endswith("v03") for name in names)
     assert artifact.recipe == make_job().recipe
     card = (trained.directory / "README.md").read_text()
+    assert artifact.metadata["cost"]["flops"] > 0
+    assert "| latency of one sample |" in card
     assert "best_on_test" in card and "library_name: frhead-pipeline" in card
 
 
