@@ -76,3 +76,7 @@ class CheckpointError(InputError):
 
 class NonFiniteLossError(FRHeadError):
     """The training loss became infinite or not a number."""
+
+
+class LostProcessError(FRHeadError):
+    """Another of the processes that train a model together has ended."""
