@@ -31,6 +31,19 @@ seed_option = click.option("--seed", type=click.IntRange(min=0), help="Seed of e
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]"
 )
+threads_of_each_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="CPU threads of each process.  [default: all cores, divided over the processes]",
+)
+processes_option = click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many processes train a model together, each with an equal share of every batch; "
+    "on GPUs each has its own.",
+)
 device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
 )
@@ -38,6 +51,11 @@ accept_different_threads_option = click.option(
     "--accept-different-threads",
     is_flag=True,
     help="Go on from checkpoints made with another number of threads.",
+)
+accept_different_processes_option = click.option(
+    "--accept-different-processes",
+    is_flag=True,
+    help="Go on from checkpoints made by another number of processes.",
 )
 
 _set_option = click.option(
@@ -100,6 +118,18 @@ def chosen_recipe(
     }
     given = {key: value for key, value in changes.items() if value is not None}
     return override(override(load_recipe(benchmark), given), settings)
+
+
+def check_shares(recipe: Recipe, processes: int) -> None:
+    """Refuse early what every training process would refuse.
+
+    Raises:
+        RecipeError: If a batch of the recipe cannot be divided equally over so many processes.
+    """
+    if processes > 1:
+        from frhead_core.training.distributed import Processes
+
+        Processes(count=processes).share_of_batch(recipe.training.batch_size)
 
 
 def chosen_modalities(text: str | None) -> list[Modality]:

@@ -25,8 +25,10 @@ from pipeline import options
     show_default=True,
     help="How many modalities to train at the same time, sharing the cores.",
 )
-@options.threads_option
+@options.processes_option
+@options.threads_of_each_option
 @options.accept_different_threads_option
+@options.accept_different_processes_option
 @click.option(
     "--work-directory",
     type=options.FOLDER,
@@ -47,8 +49,10 @@ def command(
     raw: Path,
     modalities: str | None,
     parallel_modalities: int,
+    processes: int,
     threads: int | None,
     accept_different_threads: bool,
+    accept_different_processes: bool,
     work_directory: Path,
     checkpoint_root: Path | None,
     output: Path | None,
@@ -64,6 +68,7 @@ def command(
     """
     recipe = options.chosen_recipe(benchmark, **changes)
     chosen = options.chosen_modalities(modalities)
+    options.check_shares(recipe, processes)
 
     from frhead_core.evaluation.scores import ACCURACIES
     from pipeline.local_run import LocalRun, run_locally
@@ -78,8 +83,10 @@ def command(
             output=output,
             checkpoint_root=checkpoint_root,
             parallel_modalities=parallel_modalities,
+            processes=processes,
             threads=threads,
             accept_different_threads=accept_different_threads,
+            accept_different_processes=accept_different_processes,
         )
     )
     click.echo()

@@ -15,8 +15,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from frhead_core.errors import CheckpointError, InputError, NonFiniteLossError
 from frhead_core.models import recogniser
+from frhead_core.models.registry import build_model
 from frhead_core.progress import Reporter
 from frhead_core.training.artifact import ModelArtifact
+from frhead_core.training.checkpoint import CheckpointDirectory
+from frhead_core.training.distributed import Processes
 from frhead_core.training.loop import TrainingJob, train
 
 MakeJob = Callable[..., TrainingJob]
@@ -220,6 +223,24 @@ def test_other_number_of_threads_is_refused_unless_accepted(
     with pytest.raises(CheckpointError, match=r"threads.*found 1; expected 2.*--threads 1"):
         train(make_job(threads=2))
     train(make_job(threads=2, accept_different_threads=True))
+
+
+def test_other_number_of_processes_is_refused_unless_accepted(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = half_trained(make_job, monkeypatch)
+    (directory,) = job.checkpoint_root.iterdir()
+    model = build_model(job.recipe)
+    optimizer = torch.optim.SGD(model.parameters(), momentum=0.9)
+    for rank in range(2):
+        pair = Processes(rank, count=2)
+        place = CheckpointDirectory(directory, 1, processes=pair)
+        message = r"processes.*found 1; expected 2. Go on with --processes 1, or accept.*-processes"
+        with pytest.raises(CheckpointError, match=message):
+            place.load(model, optimizer, epochs=2)
+        place = CheckpointDirectory(directory, 1, False, pair, accept_different_processes=True)
+        position = place.load(model, optimizer, epochs=2)
+        assert position is not None and position.epoch == 1
 
 
 def test_a_finished_training_serves_any_number_of_threads(make_job: MakeJob) -> None:
