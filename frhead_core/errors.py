@@ -79,4 +79,6 @@ class NonFiniteLossError(FRHeadError):
 
 
 class LostProcessError(FRHeadError):
-    """Another of the processes that train a model together has ended."""
+    """One of the processes that train a model together has ended, which is nobody's mistake."""
+
+    exit_code = 1

@@ -79,8 +79,10 @@ class Processes:
             return values
         whole = np.zeros((rows, values.shape[1]), dtype=values.dtype)
         whole[self.rank :: self.count] = values
-        return self.total(torch.from_numpy(whole)).numpy()
+        total: Tensor = self.total(torch.from_numpy(whole))
+        return total.numpy()
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def total(self, x: Tensor) -> Tensor:
         """Sum of ``x`` over the processes, with gradient if ``x`` has one."""
         if self.count == 1:
@@ -158,7 +160,7 @@ def joined(device: torch.device) -> Iterator[Processes]:
         InputError: If there are more processes than GPUs.
         LostProcessError: If another process ended while they were joining.
     """
-    processes = started()
+    processes = this_process()
     if processes.count == 1:
         yield ALONE
         return
@@ -179,7 +181,7 @@ def joined(device: torch.device) -> Iterator[Processes]:
         dist.destroy_process_group()
 
 
-def started() -> Processes:
+def this_process() -> Processes:
     """What the environment says of this process; alone without a word."""
     count = _number("WORLD_SIZE", 1)
     return Processes(_number("RANK", 0), count, _number("LOCAL_WORLD_SIZE", 1))

@@ -26,7 +26,7 @@ from torch.multiprocessing.spawn import (
 from frhead_core.errors import FRHeadError, InputError, LostProcessError
 from frhead_core.progress import Reporter
 from frhead_core.training.artifact import ModelArtifact
-from frhead_core.training.distributed import RENDEZVOUS, Processes, started
+from frhead_core.training.distributed import RENDEZVOUS, Processes, this_process
 from frhead_core.training.loop import TrainedModel, TrainingJob, train
 
 _STOPPED = 130
@@ -52,7 +52,7 @@ def train_in_processes(
     """
     if count == 1:
         return train(job, make_reporter())
-    if started().count > 1:
+    if this_process().count > 1:
         raise InputError("torchrun has started the processes already", field="processes")
     Processes(count=count).share_of_batch(job.recipe.training.batch_size)
     with tempfile.TemporaryDirectory(prefix="frhead-processes-") as folder:
@@ -124,7 +124,9 @@ def _explain(error: ProcessExitedException, count: int, folder: Path) -> NoRetur
     rank = error.error_index
     file = _error_file(folder, rank)
     if file.exists():
-        raise FRHeadError(file.read_text(encoding="utf-8")) from error
+        lost = error.exit_code == LostProcessError.exit_code
+        kind = LostProcessError if lost else FRHeadError
+        raise kind(file.read_text(encoding="utf-8")) from error
     if error.exit_code == _STOPPED:
         raise KeyboardInterrupt from error
     how = error.signal_name or f"exit code {error.exit_code}"

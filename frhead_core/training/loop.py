@@ -35,7 +35,7 @@ from frhead_core.training.checkpoint import (
     identity_hash,
 )
 from frhead_core.training.device import choose_device, use_threads
-from frhead_core.training.distributed import Processes, joined, started
+from frhead_core.training.distributed import Processes, joined, this_process
 from frhead_core.training.interruption import StopRequest, stop_requests
 from frhead_core.training.samples import (
     Part,
@@ -105,7 +105,7 @@ def train(job: TrainingJob, reporter: Reporter | None = None) -> TrainedModel:
         NonFiniteLossError: If the loss becomes infinite or not a number.
         LostProcessError: If another process of this training ended.
     """
-    started().share_of_batch(job.recipe.training.batch_size)
+    this_process().share_of_batch(job.recipe.training.batch_size)
     device = choose_device(job.device)
     with joined(device) as processes:
         return _train(job, device, processes, reporter or SILENT if processes.leads else SILENT)
@@ -184,6 +184,8 @@ class _Run:
         self.model = build_model(job.recipe).to(self.device)
         self.shared = SharedModel(self.model, processes, self.settings.synchronise_batch_norm)
         draw_differently(self.settings.seed, processes)
+        losses = self.model.losses
+        self.losses = torch.compile(losses) if self.settings.compile else losses
         self.optimizer = self._optimizer()
         self.position = place.load(self.model, self.optimizer, self.epochs) or Position()
         self.events = place.directory / EVENTS
@@ -259,7 +261,7 @@ class _Run:
         x, labels = batch.coordinates.to(self.device), batch.labels.to(self.device)
         bfloat16 = self.settings.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
-            losses = self.model.losses(x, labels)
+            losses = self.losses(x, labels)
         total = self._total(losses)
         figures = self._figures(losses, total, labels)
         loss = figures["loss"]

@@ -28,6 +28,7 @@ class SynchronisedBatchNorm(nn.BatchNorm1d):
         super().__init__(channels)
         self.processes = processes
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, ...) to the same shape and dtype."""
         if not self.training:

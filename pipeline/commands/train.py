@@ -58,7 +58,7 @@ def command(
     chosen = check_modality(modality)
 
     from frhead_core.progress import terminal_reporter
-    from frhead_core.training.distributed import started
+    from frhead_core.training.distributed import this_process
     from frhead_core.training.launch import train_in_processes
     from frhead_core.training.loop import TrainingJob
     from pipeline.code_version import code_version
@@ -77,7 +77,7 @@ def command(
         device=device,
     )
     trained = train_in_processes(job, processes, terminal_reporter)
-    if not started().leads:
+    if not this_process().leads:
         return
     for which, figures in trained.metrics.items():
         accuracies = f"top-1 {figures['top1']:.2f} %, top-5 {figures['top5']:.2f} %"

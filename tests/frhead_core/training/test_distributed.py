@@ -15,7 +15,7 @@ from frhead_core.config import load_recipe
 from frhead_core.errors import InputError, RecipeError
 from frhead_core.models.registry import build_model
 from frhead_core.training import distributed
-from frhead_core.training.distributed import ALONE, RENDEZVOUS, Processes, backend_for, started
+from frhead_core.training.distributed import ALONE, RENDEZVOUS, Processes, backend_for, this_process
 from frhead_core.training.shared_model import SharedModel, draw_differently
 from tests.frhead_core.training.distributed_process import STEPS, Results, results
 
@@ -159,11 +159,11 @@ def test_a_batch_that_cannot_be_divided_is_refused() -> None:
 def test_what_torchrun_says_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
-    assert started() == ALONE
+    assert this_process() == ALONE
     for name, value in (("RANK", "5"), ("WORLD_SIZE", "8"), ("LOCAL_WORLD_SIZE", "4")):
         monkeypatch.setenv(name, value)
-    assert started() == Processes(rank=5, count=8, local_count=4)
-    assert not started().leads
+    assert this_process() == Processes(rank=5, count=8, local_count=4)
+    assert not this_process().leads
 
 
 def test_gpus_talk_by_nccl_and_each_process_has_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,6 +149,24 @@ def test_bfloat16_trains_with_the_head_in_float32(make_job: MakeJob) -> None:
     assert all(tensor.dtype in (torch.float32, torch.int64) for tensor in state.values())
 
 
+def test_a_compiled_step_is_the_same_step(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real, compiled = torch.compile, []
+
+    def traced(function: Callable[..., Any]) -> Callable[..., Any]:
+        compiled.append(function)
+        # To make machine code takes minutes; this backend runs the traced operations as they are.
+        return real(function, backend="eager", fullgraph=True)
+
+    monkeypatch.setattr(torch, "compile", traced)
+    expected = (train(make_job({"training.epochs": 1})).directory / "last.safetensors").read_bytes()
+    assert not compiled
+    job = make_job({"training.epochs": 1, "training.compile": True}, output=tmp_path / "compiled")
+    assert (train(job).directory / "last.safetensors").read_bytes() == expected
+    assert len(compiled) == 1
+
+
 def test_head_loss_joins_after_its_start_epoch(make_job: MakeJob) -> None:
     trained = train(make_job({"head.start_after_epoch": 0}))
     before, after = ModelArtifact.open(trained.directory).history()
