@@ -26,7 +26,9 @@ STEP_DIRECTORY = "FRHEAD_STEP_DIRECTORY"
 RUN_DIRECTORY = "FRHEAD_RUN_DIRECTORY"
 CHECKPOINT_ROOT = "FRHEAD_CHECKPOINT_ROOT"
 THREADS = "FRHEAD_THREADS"
+PROCESSES = "FRHEAD_PROCESSES"
 ACCEPT_DIFFERENT_THREADS = "FRHEAD_ACCEPT_DIFFERENT_THREADS"
+ACCEPT_DIFFERENT_PROCESSES = "FRHEAD_ACCEPT_DIFFERENT_PROCESSES"
 
 STOPPED = 143  # what a shell reports of a process that SIGTERM ended
 
@@ -57,13 +59,33 @@ def input_hash(*inputs: str) -> str:
 
 
 def threads() -> int:
-    """How many threads a step may use; 0 leaves it to the libraries."""
+    """How many threads each process of a step may use; 0 leaves it to the libraries."""
     return int(os.environ.get(THREADS, "0"))
+
+
+def processes() -> int:
+    """How many processes train a model together."""
+    return int(os.environ.get(PROCESSES, "1"))
 
 
 def accept_different_threads() -> bool:
     """Whether training may go on from a checkpoint of another number of threads."""
     return os.environ.get(ACCEPT_DIFFERENT_THREADS, "") == "1"
+
+
+def accept_different_processes() -> bool:
+    """Whether training may go on from a checkpoint of another number of processes."""
+    return os.environ.get(ACCEPT_DIFFERENT_PROCESSES, "") == "1"
+
+
+def step_reporter() -> StepReporter:
+    """Reports the progress of this process's step, also from a process that the step started."""
+    return StepReporter(_event_file())
+
+
+def _event_file() -> EventFile:
+    directory = os.environ.get(STEP_DIRECTORY)
+    return EventFile(Path(directory) / FILE_NAME if directory else None)
 
 
 @contextmanager
@@ -74,9 +96,8 @@ def step() -> Iterator[StepReporter]:
         SystemExit: With 2 for an error that the user can mend, 1 for any other, 143 when asked
             to stop.
     """
-    directory = os.environ.get(STEP_DIRECTORY)
-    events = EventFile(Path(directory) / FILE_NAME if directory else None)
-    if directory:
+    events = _event_file()
+    if os.environ.get(STEP_DIRECTORY):
         lifeline.follow(Path(os.environ[RUN_DIRECTORY]))
         # So that open files are closed and temporary ones removed on the way out.
         signal.signal(signal.SIGTERM, signal.default_int_handler)

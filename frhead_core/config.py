@@ -180,7 +180,9 @@ class TrainingSettings:
 
     ``milestones``: 0-based epochs from which the learning rate is multiplied by ``decay`` once
     more. ``hold_out_validation``: train without the recipe's validation part and evaluate every
-    epoch on that part instead of the test set.
+    epoch on that part instead of the test set. ``synchronise_batch_norm``: where several processes
+    train, normalise by the whole batch instead of each by its own share. ``compile``: let
+    ``torch.compile`` make one program of the forward and backward pass.
     """
 
     epochs: ModalityEpochs
@@ -195,6 +197,8 @@ class TrainingSettings:
     precision: Precision = "float32"
     seed: Annotated[Integer, Field(ge=0, lt=2**63)] = 1
     hold_out_validation: Switch = False
+    synchronise_batch_norm: Switch = True
+    compile: Switch = False
 
     def __post_init__(self) -> None:
         if self.nesterov and self.momentum == 0:

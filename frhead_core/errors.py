@@ -76,3 +76,9 @@ class CheckpointError(InputError):
 
 class NonFiniteLossError(FRHeadError):
     """The training loss became infinite or not a number."""
+
+
+class LostProcessError(FRHeadError):
+    """One of the processes that train a model together has ended, which is nobody's mistake."""
+
+    exit_code = 1

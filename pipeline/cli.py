@@ -91,3 +91,7 @@ def _expected(error: Exception) -> FRHeadError | None:
     if isinstance(error, OSError) and error.filename is not None:
         return InputError(f"cannot be used ({error.strerror})", file=error.filename)
     return None
+
+
+if __name__ == "__main__":
+    main()

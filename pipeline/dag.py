@@ -30,11 +30,11 @@ class TrainerNode:
     """Where a training step runs on a cluster.
 
     Attributes:
-        gpus: How many it asks for; 0 leaves it to a node without.
+        gpus: How many it asks for, and processes it trains in; 0 leaves it to a node without.
         accelerator: Resource name of the GPU.
         node_selector: Labels that the node must have.
         checkpoint_root: Where checkpoints go, a place that outlives the pod.
-        threads: CPU threads; 0 for all cores of the node.
+        threads: CPU threads of each process; 0 for all cores of the node.
     """
 
     gpus: int = 0
@@ -123,6 +123,8 @@ def place(task: dsl.PipelineTask, node: TrainerNode) -> None:
         task.set_accelerator_type(node.accelerator)
         task.set_accelerator_limit(node.gpus)
         kubernetes.empty_dir_mount(task, "dshm", "/dev/shm", medium="Memory")
+    if node.gpus > 1:
+        task.set_env_variable(runtime.PROCESSES, str(node.gpus))
     for key, value in node.node_selector:
         kubernetes.add_node_selector(task, key, value)
     if node.checkpoint_root is not None:

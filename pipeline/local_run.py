@@ -58,8 +58,10 @@ class LocalRun:
         output: Where the results go; None for a folder in the run's.
         checkpoint_root: Where checkpoints go; None for the work directory.
         parallel_modalities: How many are trained at the same time.
-        threads: Of each step; None for the cores divided by how many are trained at a time.
+        processes: How many train a model together.
+        threads: Of each of them; None for the cores divided by how many there are at a time.
         accept_different_threads: Go on from checkpoints of another number of threads.
+        accept_different_processes: Go on from checkpoints of another number of processes.
     """
 
     recipe: Recipe
@@ -69,8 +71,10 @@ class LocalRun:
     output: Path | None = None
     checkpoint_root: Path | None = None
     parallel_modalities: int = 1
+    processes: int = 1
     threads: int | None = None
     accept_different_threads: bool = False
+    accept_different_processes: bool = False
 
 
 def run_locally(run: LocalRun) -> Path:
@@ -113,11 +117,13 @@ def run_locally(run: LocalRun) -> Path:
 
 def _summary(run: LocalRun) -> str:
     """What is about to happen, in one line."""
+    several = f"{run.processes} processes of " if run.processes > 1 else ""
     training = run.recipe.training
     epochs = ", ".join(f"{name} {getattr(training.epochs, name)}" for name in run.modalities)
     return (
         f"{run.recipe.title or run.recipe.name}: {run.recipe.model.backbone}, epochs: {epochs}; "
-        f"{training.precision}, seed {training.seed}, {threads_of(run)} threads for each modality"
+        f"{training.precision}, seed {training.seed}, "
+        f"{several}{threads_of(run)} threads for each modality"
     )
 
 
@@ -133,18 +139,21 @@ def _facts(run: LocalRun) -> dict[str, Any]:
 
 def _environment(run: LocalRun, folder: RunFolder) -> dict[str, str]:
     """What the steps are told but their results do not depend on."""
-    threads = str(threads_of(run))
+    threads = threads_of(run)
     return {
         runtime.CHECKPOINT_ROOT: str((run.checkpoint_root or folder.checkpoints).resolve()),
-        runtime.THREADS: threads,
+        runtime.PROCESSES: str(run.processes),
+        runtime.THREADS: str(threads),
         runtime.ACCEPT_DIFFERENT_THREADS: "1" if run.accept_different_threads else "0",
-        "OMP_NUM_THREADS": threads,
+        runtime.ACCEPT_DIFFERENT_PROCESSES: "1" if run.accept_different_processes else "0",
+        "OMP_NUM_THREADS": str(run.processes * threads),  # of the steps that are one process
     }
 
 
 def threads_of(run: LocalRun) -> int:
-    """CPU threads of each trainer of a run."""
-    return run.threads or threads_each(min(run.parallel_modalities, len(run.modalities)))
+    """CPU threads of each training process of a run."""
+    trainers = min(run.parallel_modalities, len(run.modalities))
+    return run.threads or threads_each(run.processes * trainers)
 
 
 def threads_each(trainers: int) -> int:

@@ -32,6 +32,19 @@ seed_option = click.option("--seed", type=click.IntRange(min=0), help="Seed of e
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]"
 )
+threads_of_each_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="CPU threads of each process.  [default: all cores, divided over the processes]",
+)
+processes_option = click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many processes train a model together, each with an equal share of every batch; "
+    "on GPUs each has its own.",
+)
 device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
 )
@@ -39,6 +52,11 @@ accept_different_threads_option = click.option(
     "--accept-different-threads",
     is_flag=True,
     help="Go on from checkpoints made with another number of threads.",
+)
+accept_different_processes_option = click.option(
+    "--accept-different-processes",
+    is_flag=True,
+    help="Go on from checkpoints made by another number of processes.",
 )
 
 
@@ -61,8 +79,10 @@ _LOCAL_RUN_OPTIONS = (
         show_default=True,
         help="How many modalities to train at the same time, sharing the cores.",
     ),
-    threads_option,
+    processes_option,
+    threads_of_each_option,
     accept_different_threads_option,
+    accept_different_processes_option,
     click.option(
         "--work-directory",
         type=FOLDER,
@@ -157,6 +177,18 @@ def apart(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         {name: value for name, value in given.items() if name not in changes},
         {name: value for name, value in given.items() if name in changes},
     )
+
+
+def check_shares(recipe: Recipe, processes: int) -> None:
+    """Refuse early what every training process would refuse.
+
+    Raises:
+        RecipeError: If a batch of the recipe cannot be divided equally over so many processes.
+    """
+    if processes > 1:
+        from frhead_core.training.distributed import Processes
+
+        Processes(count=processes).share_of_batch(recipe.training.batch_size)
 
 
 def chosen_modalities(text: str | None) -> list[Modality]:

@@ -31,23 +31,25 @@ def train_modality(
     with step() as reporter:
         from pathlib import Path
 
+        from components import runtime
         from components.artifacts import describe, flat_figures, log_metrics
-        from components.runtime import accept_different_threads, checkpoint_root, threads
         from frhead_core.config import check_modality, recipe_from_json
-        from frhead_core.training.loop import TrainingJob, train
+        from frhead_core.training.launch import train_in_processes
+        from frhead_core.training.loop import TrainingJob
 
         job = TrainingJob(
             recipe=recipe_from_json(recipe),
             modality=check_modality(modality),
             store=Path(sequences.path),
             output=Path(model.path),
-            checkpoint_root=checkpoint_root(),
+            checkpoint_root=runtime.checkpoint_root(),
             code_version=code_version,
-            threads=threads(),
-            accept_different_threads=accept_different_threads(),
+            threads=runtime.threads(),
+            accept_different_threads=runtime.accept_different_threads(),
+            accept_different_processes=runtime.accept_different_processes(),
             device="auto",
         )
-        trained = train(job, reporter=reporter)
+        trained = train_in_processes(job, runtime.processes(), runtime.step_reporter)
         figures = flat_figures(trained.metrics)
         describe(model)
         log_metrics(metrics, figures)

@@ -20,6 +20,8 @@ from frhead_core.data.store import SequenceStore
 from frhead_core.errors import InputError
 from frhead_core.skeletons import Skeleton
 
+WHOLE = slice(None)
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -61,6 +63,7 @@ class SampleBatches:
         batch_size: N.
         training: Whether to shuffle, repeat and augment.
         seed: Decides order and draws in training.
+        share: Which samples of each batch to make, for a process that has not the whole batch.
         workers: Processes that prepare batches ahead; 0 prepares them in this one.
 
     Raises:
@@ -79,6 +82,7 @@ class SampleBatches:
         batch_size: int,
         training: bool,
         seed: int = 0,
+        share: slice = WHOLE,
         workers: int = 0,
     ) -> None:
         _check_layout(store, skeleton)
@@ -86,6 +90,7 @@ class SampleBatches:
         self._batch_size = batch_size
         self._training = training
         self._seed = seed
+        self._share = share
         self._workers = workers
         self._samples = len(rows) * (loader.repeat if training else 1)
         self._prepare = _Preparation(store, self._rows, loader, skeleton, modality, training, seed)
@@ -104,7 +109,7 @@ class SampleBatches:
             order = np.arange(self._samples)
         size = self._batch_size
         batches = [
-            (epoch, order[number * size : (number + 1) * size])
+            (epoch, order[number * size : (number + 1) * size][self._share])
             for number in range(first_batch, len(self))
         ]
         if self._workers == 0:

@@ -28,7 +28,7 @@ from frhead_core.evaluation.tables import accuracy_table
 from frhead_core.files import replaced_directory
 from frhead_core.training.artifact import ModelArtifact
 
-_FACTS = ("code_version", "data_fingerprint", "seed", "threads", "precision")
+_FACTS = ("code_version", "data_fingerprint", "seed", "threads", "processes", "precision")
 
 ScoreFiles = Mapping[str, Scores]
 

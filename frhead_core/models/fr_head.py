@@ -9,7 +9,7 @@ of the batch. The head exists in training only and never changes the logits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -75,8 +75,31 @@ def direction(x: Tensor) -> Tensor:
     return x / (length + _SMALL)
 
 
+def class_sums(features: Tensor, outcome: Outcome) -> Tensor:
+    """Sum of the features of each class's members, and behind it how many members there are.
+
+    Args:
+        features: (N, D).
+        outcome: Masks (N, K) of the true positives, false negatives and false positives.
+
+    Returns:
+        (3, K, D + 1), with gradient.
+    """
+    members = torch.stack(outcome).transpose(1, 2)  # (3, K, N)
+    counted = torch.cat((features, features.new_ones(len(features), 1)), 1)
+    return members @ counted
+
+
+def same(x: Tensor) -> Tensor:
+    """What one process makes of its sums to get those of the whole batch."""
+    return x
+
+
 class PrototypeContrast(nn.Module):
     """The contrastive loss of one branch, with the memory of its class prototypes.
+
+    ``total``: makes the sums over a whole batch from those over the samples given, with gradient,
+    where several processes share the batch.
 
     Args:
         classes: Classes K.
@@ -85,10 +108,12 @@ class PrototypeContrast(nn.Module):
     """
 
     prototypes: Tensor
+    total: Callable[[Tensor], Tensor]
 
     def __init__(self, classes: int, channels: int, settings: ContrastSettings) -> None:
         super().__init__()
         self.settings = settings
+        self.total = same
         # Learnt by averaging, not by gradient, but state all the same: saved and moved with the
         # model. A class that never had a true positive keeps its random start.
         self.register_buffer("prototypes", torch.randn(classes, channels))
@@ -106,21 +131,25 @@ class PrototypeContrast(nn.Module):
         """
         probabilities = logits.detach().to(features.dtype).softmax(1)
         outcome = outcomes(probabilities, labels, self.settings.prediction_threshold)
-        prototypes = self._updated_prototypes(features, outcome.true_positive)
-        fn_score, fp_score = self.scores(features, probabilities, labels, outcome, prototypes)
+        sums = self.total(class_sums(features, outcome))
+        prototypes = self._updated_prototypes(sums[0])
+        fn_score, fp_score = self.scores(features, probabilities, labels, outcome, prototypes, sums)
         loss = F.cross_entropy(fn_score, labels, reduction="none")
         loss = loss + F.cross_entropy(fp_score, labels, reduction="none")
         if self.settings.version == "V2":
             loss = loss * (1 - probabilities.gather(1, labels[:, None])[:, 0])
         return loss.mean()
 
-    def _updated_prototypes(self, features: Tensor, true_positive: Tensor) -> Tensor:
+    def _updated_prototypes(self, true_positives: Tensor) -> Tensor:
         """Prototypes (K, D) after this batch, with gradient through its share in them.
 
         The moving average of equation 5: what is stored is detached, what is returned is not.
+
+        Args:
+            true_positives: Sums and counts (K, D + 1).
         """
-        count = true_positive.sum(0)
-        mean = true_positive.T @ features / (count + _SMALL)[:, None]
+        total, count = _sum_and_count(true_positives)
+        mean = total / (count + _SMALL)[:, None]
         momentum = torch.full_like(count, self.settings.momentum)
         keep = torch.where(count > _OCCURS, momentum, torch.ones_like(count))[:, None]
         updated = keep * self.prototypes.detach() + (1 - keep) * mean
@@ -135,16 +164,25 @@ class PrototypeContrast(nn.Module):
         labels: Tensor,
         outcome: Outcome,
         prototypes: Tensor,
+        sums: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Calibrated similarities to the prototypes, divided by the temperature.
+
+        Args:
+            features: (N, D).
+            probabilities: (N, K).
+            labels: (N,) int64.
+            outcome: Masks (N, K).
+            prototypes: (K, D).
+            sums: What :func:`class_sums` gives for the whole batch, (3, K, D + 1).
 
         Returns:
             (N, K) for the false negatives and (N, K) for the false positives, equations 8 to 12.
         """
         feature, prototype = direction(features), direction(prototypes)
         similarity = feature @ prototype.T
-        fn_center, fn_occurs = _center(features, outcome.false_negative)
-        fp_center, fp_occurs = _center(features, outcome.false_positive)
+        fn_center, fn_occurs = _center(sums[1])
+        fp_center, fp_occurs = _center(sums[2])
         if self.settings.version == "V2":
             to_fn = (prototype * fn_center).sum(1)
             to_fp = (prototype * fp_center).sum(1)
@@ -172,11 +210,16 @@ class PrototypeContrast(nn.Module):
         return weight if self.settings.version == "V0" else weight * true_positive
 
 
-def _center(features: Tensor, members: Tensor) -> tuple[Tensor, Tensor]:
+def _sum_and_count(sums: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums (K, D) and counts (K,) of (K, D + 1); the counts are constants."""
+    return sums[:, :-1], sums[:, -1].detach()
+
+
+def _center(sums: Tensor) -> tuple[Tensor, Tensor]:
     """Direction (K, D) of the mean feature of each class's members, and whether there are any."""
-    count = members.sum(0)
-    mean = members.T @ features / count.clamp(min=_SMALL)[:, None]
-    return direction(mean), (count > _OCCURS).to(features.dtype)
+    total, count = _sum_and_count(sums)
+    mean = total / count.clamp(min=_SMALL)[:, None]
+    return direction(mean), (count > _OCCURS).to(sums.dtype)
 
 
 class Branch(nn.Module):

@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from frhead_core.errors import CheckpointError, InputError, NonFiniteLossError
 from frhead_core.files import write_atomically
 from frhead_core.progress import Reporter
+from frhead_core.training.distributed import ALONE, Processes
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclasses.dataclass
@@ -52,18 +53,30 @@ def identity_hash(**identity: object) -> str:
 class CheckpointDirectory:
     """The place of one model's checkpoints.
 
+    Of several processes that train the model all call the same methods, and the leading one writes.
+
     Args:
         directory: Made when the lock is taken.
         threads: CPU threads of this process; arithmetic depends on their number.
         accept_different_threads: Whether to go on from a checkpoint made with another number.
+        processes: Those that train the model; arithmetic depends on their number, too.
+        accept_different_processes: Whether to go on from a checkpoint made by another number.
     """
 
     def __init__(
-        self, directory: Path, threads: int, accept_different_threads: bool = False
+        self,
+        directory: Path,
+        threads: int,
+        accept_different_threads: bool = False,
+        processes: Processes = ALONE,
+        accept_different_processes: bool = False,
     ) -> None:
         self.directory = directory
         self.threads = threads
+        self.processes = processes
+        self.process_count = processes.count
         self.accept_different_threads = accept_different_threads
+        self.accept_different_processes = accept_different_processes
 
     @property
     def path(self) -> Path:
@@ -74,8 +87,13 @@ class CheckpointDirectory:
     def exclusively(self, reporter: Reporter) -> Iterator[None]:
         """Hold the directory alone, waiting for another writer to finish.
 
-        The operating system releases the lock when its holder dies, however it dies.
+        The operating system releases the lock when its holder dies, however it dies. Of several
+        processes the leading one holds it for all.
         """
+        if not self.processes.leads:
+            self.processes.wait()
+            yield
+            return
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -90,6 +108,7 @@ class CheckpointDirectory:
             lock.acquire()
         try:
             self._remove_unfinished()
+            self.processes.wait()
             yield
         finally:
             lock.release()
@@ -107,12 +126,16 @@ class CheckpointDirectory:
             NonFiniteLossError: If a weight is not finite; such a state is never kept.
         """
         _refuse_non_finite(model, position)
+        random_states = self.processes.gathered(_random_state())
+        if not self.processes.leads:
+            return
         state = {
             "format_version": FORMAT_VERSION,
             "threads": self.threads,
+            "processes": self.process_count,
             "model": model.state_dict(),
             "optimizer": optimizer.state_dict(),
-            "random": _random_states(),
+            "random": random_states,
             "position": dataclasses.asdict(position),
         }
         content = io.BytesIO()
@@ -127,26 +150,29 @@ class CheckpointDirectory:
         Args:
             model: Changed in place.
             optimizer: Changed in place.
-            epochs: Epochs to train; if all are done the number of threads does not matter, and
-                that of the checkpoint is taken over.
+            epochs: Epochs to train; if all are done the numbers of threads and processes do not
+                matter, and those of the checkpoint are taken over.
 
         Returns:
             Where to go on, or None if there is no checkpoint.
 
         Raises:
             CheckpointError: If the file is damaged, of another version, or was made with another
-                number of threads.
+                number of threads or processes.
         """
         if not self.path.exists():
             return None
         state = self._read()
         position = Position(**state["position"])
+        threads, count = state["threads"], state["processes"]
         if position.epoch >= epochs:
-            self.threads = state["threads"]
-        self._check_threads(state["threads"])
+            self.threads, self.process_count = threads, count
+        self._check_same("threads", threads, self.threads, self.accept_different_threads)
+        self._check_same("processes", count, self.process_count, self.accept_different_processes)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        _restore_random_states(state["random"])
+        if self.processes.rank < len(state["random"]):
+            _restore_random_state(state["random"][self.processes.rank])
         return position
 
     def best_weights(self, epoch: int) -> Path:
@@ -155,12 +181,13 @@ class CheckpointDirectory:
 
     def save_best(self, model: nn.Module, epoch: int) -> None:
         """Keep the weights of an epoch beside the checkpoint that will refer to them."""
-        self._write(self.best_weights(epoch), to_safetensors(contiguous_state(model)))
+        if self.processes.leads:
+            self._write(self.best_weights(epoch), to_safetensors(contiguous_state(model)))
 
     def remove_other_best(self, epoch: int) -> None:
         """Remove the weights of epochs that are no longer the best."""
         for path in sorted(self.directory.glob("best-epoch-*.safetensors")):
-            if path != self.best_weights(epoch):
+            if self.processes.leads and path != self.best_weights(epoch):
                 path.unlink()
 
     def _write(self, path: Path, content: bytes) -> None:
@@ -195,17 +222,18 @@ class CheckpointDirectory:
             )
         return dict(state)
 
-    def _check_threads(self, threads: int) -> None:
-        if threads != self.threads and not self.accept_different_threads:
+    def _check_same(self, what: str, found: int, own: int, accepted: bool) -> None:
+        """Refuse a checkpoint of another number of threads or processes."""
+        if found != own and not accepted:
             raise CheckpointError(
-                "was made with another number of threads, so the result would not be the one of "
+                f"was made with another number of {what}, so the result would not be the one of "
                 "an uninterrupted run",
                 file=self.path,
-                field="threads",
-                found=threads,
-                expected=self.threads,
-                hint=f"Go on with --threads {threads}, or accept the difference with "
-                "--accept-different-threads",
+                field=what,
+                found=found,
+                expected=own,
+                hint=f"Go on with --{what} {found}, or accept the difference with "
+                f"--accept-different-{what}",
             )
 
 
@@ -223,12 +251,17 @@ def _refuse_non_finite(model: nn.Module, position: Position) -> None:
             )
 
 
-def _random_states() -> dict[str, Any]:
-    """States of the generators that training draws from; the loader's draws need none."""
-    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
+def _random_state() -> Tensor:
+    """State of the generators that training draws from, of the CPU and then of this GPU, uint8.
+
+    The loader's draws need none.
+    """
+    state = torch.get_rng_state()
+    return torch.cat((state, torch.cuda.get_rng_state())) if torch.cuda.is_available() else state
 
 
-def _restore_random_states(states: dict[str, Any]) -> None:
-    torch.set_rng_state(states["cpu"])
-    if torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(states["cuda"])
+def _restore_random_state(state: Tensor) -> None:
+    cpu, gpu = state.tensor_split([len(torch.get_rng_state())])
+    torch.set_rng_state(cpu)
+    if torch.cuda.is_available() and len(gpu):
+        torch.cuda.set_rng_state(gpu)

@@ -23,11 +23,15 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and available else "cpu")
 
 
-def use_threads(count: int) -> int:
-    """Let torch use ``count`` CPU threads, or as many as this process may for 0.
+def use_threads(count: int, processes: int = 1) -> int:
+    """Let torch use ``count`` CPU threads, or for 0 this process's part of those it may use.
+
+    Args:
+        count: Threads of each process.
+        processes: How many share the cores.
 
     Returns:
         The number in force.
     """
-    torch.set_num_threads(count or len(os.sched_getaffinity(0)))
+    torch.set_num_threads(count or max(1, len(os.sched_getaffinity(0)) // processes))
     return torch.get_num_threads()

@@ -6,6 +6,8 @@ import dataclasses
 import math
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ from frhead_core.evaluation.logits import score_samples
 from frhead_core.evaluation.metrics import summarise
 from frhead_core.models.recogniser import Losses
 from frhead_core.models.registry import build_model
-from frhead_core.progress import Reporter, reporting
+from frhead_core.progress import SILENT, Reporter, reporting
 from frhead_core.training.artifact import write_artifact
 from frhead_core.training.checkpoint import (
     CheckpointDirectory,
@@ -35,6 +37,7 @@ from frhead_core.training.checkpoint import (
     identity_hash,
 )
 from frhead_core.training.device import choose_device, use_threads
+from frhead_core.training.distributed import Processes, joined, this_process
 from frhead_core.training.interruption import StopRequest, stop_requests
 from frhead_core.training.samples import (
     Part,
@@ -45,6 +48,7 @@ from frhead_core.training.samples import (
     training_batches,
 )
 from frhead_core.training.schedule import learning_rate
+from frhead_core.training.shared_model import SharedModel, draw_differently
 
 EVENTS = "tensorboard"
 
@@ -61,10 +65,11 @@ class TrainingJob:
         checkpoint_root: Checkpoints lie in a directory below it that depends on code, data,
             recipe, modality and seed alone.
         code_version: Hash of the code that decides the result.
-        threads: CPU threads, 0 for as many as the process may use.
+        threads: CPU threads of each process, 0 for as many as it may use.
         workers: Processes that prepare batches, 0 for none beside this one.
         checkpoint_minutes: Longest time between two checkpoints within an epoch.
         accept_different_threads: Go on from a checkpoint made with another number of threads.
+        accept_different_processes: Go on from a checkpoint made by another number of processes.
         device: ``cpu``, ``cuda`` or ``auto``.
     """
 
@@ -78,6 +83,7 @@ class TrainingJob:
     workers: int = 0
     checkpoint_minutes: float = 5.0
     accept_different_threads: bool = False
+    accept_different_processes: bool = False
     device: str = "auto"
 
 
@@ -92,20 +98,36 @@ class TrainedModel:
 def train(job: TrainingJob, reporter: Reporter | None = None) -> TrainedModel:
     """Train one modality, or go on where an interrupted training of the same model stopped.
 
+    Where torchrun has started several processes, each of them calls this and takes its share.
+
     Raises:
         InputError: If the store does not fit the recipe.
+        RecipeError: If the batch cannot be divided equally over the processes.
         CheckpointError: If a checkpoint cannot be written or gone on from.
         NonFiniteLossError: If the loss becomes infinite or not a number.
+        LostProcessError: If another process of this training ended.
     """
-    reporter = reporter or Reporter()
-    threads = use_threads(job.threads)
+    this_process().share_of_batch(job.recipe.training.batch_size)
+    device = choose_device(job.device)
+    with joined(device) as processes:
+        return _train(job, device, processes, reporter or SILENT if processes.leads else SILENT)
+
+
+def _train(
+    job: TrainingJob, device: torch.device, processes: Processes, reporter: Reporter
+) -> TrainedModel:
+    threads = use_threads(job.threads, processes.local_count)
     store = SequenceStore.open(job.store)
     place = CheckpointDirectory(
-        job.checkpoint_root / _identity(job, store), threads, job.accept_different_threads
+        job.checkpoint_root / _identity(job, store),
+        threads,
+        job.accept_different_threads,
+        processes,
+        job.accept_different_processes,
     )
     with place.exclusively(reporter):
         try:
-            run = _Run(job, store, place, reporter)
+            run = _Run(job, store, place, device, processes, reporter)
             run.finish_epochs()
             return run.write_model()
         except OSError as error:  # such as event files on a full disk
@@ -135,24 +157,37 @@ class _Run:
     """One process's share of a training: its state from the last checkpoint to the end."""
 
     def __init__(
-        self, job: TrainingJob, store: SequenceStore, place: CheckpointDirectory, reporter: Reporter
+        self,
+        job: TrainingJob,
+        store: SequenceStore,
+        place: CheckpointDirectory,
+        device: torch.device,
+        processes: Processes,
+        reporter: Reporter,
     ) -> None:
         self.job = job
         self.store = store
         self.place = place
+        self.device = device
+        self.processes = processes
         self.reporter = reporter
         self.settings = job.recipe.training
         self.epochs = int(getattr(self.settings.epochs, job.modality))
-        self.device = choose_device(job.device)
         self.evaluated_part: Part = "validation" if self.settings.hold_out_validation else "test"
         self.best_name = f"best_on_{self.evaluated_part}"
-        self.batches = training_batches(store, job.recipe, job.modality, job.workers)
+        share = processes.share_of_batch(self.settings.batch_size)
+        self.batches = training_batches(store, job.recipe, job.modality, job.workers, share)
         rows = part_rows(store, job.recipe, self.evaluated_part)
-        self.evaluation = evaluation_batches(store, job.recipe, rows, job.modality, job.workers)
+        own_rows = processes.share_of_rows(rows)
+        self.evaluation = evaluation_batches(store, job.recipe, own_rows, job.modality, job.workers)
         self.evaluation_labels = store.index["label"].to_numpy(dtype=np.int64)[rows]
         check_labels(store, job.recipe)
         torch.manual_seed(self.settings.seed)
         self.model = build_model(job.recipe).to(self.device)
+        self.shared = SharedModel(self.model, processes, self.settings.synchronise_batch_norm)
+        draw_differently(self.settings.seed, processes)
+        losses = self.model.losses
+        self.losses = torch.compile(losses) if self.settings.compile else losses
         self.optimizer = self._optimizer()
         self.position = place.load(self.model, self.optimizer, self.epochs) or Position()
         self.events = place.directory / EVENTS
@@ -186,12 +221,21 @@ class _Run:
         total = self.epochs * len(self.batches) * size
         with (
             reporting(self.reporter, f"train {self.job.modality}", total, "samples", done),
-            SummaryWriter(str(self.events), purge_step=position.epoch + 1) as events,
-            stop_requests() as request,
+            self._event_writer(position.epoch + 1) as events,
+            stop_requests(patient=self.processes.count > 1) as request,
         ):
             while self.position.epoch < self.epochs:
                 row = self._finish_epoch(request)
                 self._write_events(events, row)
+
+    @contextmanager
+    def _event_writer(self, first_epoch: int) -> Iterator[SummaryWriter | None]:
+        """The TensorBoard events; none in a process that does not lead."""
+        if not self.processes.leads:
+            yield None
+            return
+        with SummaryWriter(str(self.events), purge_step=first_epoch) as events:
+            yield events
 
     def _finish_epoch(self, request: StopRequest) -> dict[str, Any]:
         """The rest of the epoch under way, its evaluation and its checkpoint."""
@@ -204,9 +248,10 @@ class _Run:
         for batch in self.batches.epoch(epoch, first):
             self._step(batch)
             overdue = time.monotonic() - self._saved_at > 60 * self.job.checkpoint_minutes
-            if overdue or request.signal is not None:
+            overdue, stop = self.processes.agree(overdue, request.signal is not None)
+            if overdue or stop:
                 self._save()
-            if request.signal is not None:
+            if stop:
                 self.reporter.message("stopped on request; the same command goes on from here")
                 raise KeyboardInterrupt
         seconds = time.monotonic() - started
@@ -222,22 +267,25 @@ class _Run:
         x, labels = batch.coordinates.to(self.device), batch.labels.to(self.device)
         bfloat16 = self.settings.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
-            losses = self.model.losses(x, labels)
+            losses = self.losses(x, labels)
         total = self._total(losses)
-        value = total.item()
-        if not math.isfinite(value):
+        figures = self._figures(losses, total, labels)
+        loss = figures["loss"]
+        if not math.isfinite(loss):
             raise NonFiniteLossError(
-                f"the loss is {value} in epoch {self.position.epoch + 1}, "
+                f"the loss is {loss} in epoch {self.position.epoch + 1}, "
                 f"batch {self.position.batch + 1}; the last good checkpoint is kept in "
                 f"{self.place.directory}. A smaller learning rate may help: "
                 "--set training.learning_rate=..."
             )
         self.optimizer.zero_grad()
         torch.autograd.backward(total)
+        self.shared.average()
         self.optimizer.step()
         self.position.batch += 1
-        self._add_to_sums(losses, labels, value)
-        self.reporter.advance(len(labels), epoch=self.position.epoch + 1, loss=value)
+        for name, value in figures.items():
+            self.position.sums[name] = self.position.sums.get(name, 0.0) + value
+        self.reporter.advance(int(figures["samples"]), epoch=self.position.epoch + 1, loss=loss)
 
     def _total(self, losses: Losses) -> Tensor:
         """The loss that is minimised; the head joins after its start epoch (equation 13)."""
@@ -246,24 +294,29 @@ class _Run:
             return losses.cross_entropy
         return losses.cross_entropy + head.loss_weight * losses.head.total
 
-    def _add_to_sums(self, losses: Losses, labels: Tensor, total: float) -> None:
-        right = (losses.logits.argmax(1) == labels).sum().item()
-        values = {
+    def _figures(self, losses: Losses, total: Tensor, labels: Tensor) -> dict[str, float]:
+        """What a batch, over all processes, adds to the sums of its epoch."""
+        right = (losses.logits.argmax(1) == labels).sum()
+        head = torch.zeros_like(total) if losses.head is None else losses.head.total
+        own = torch.stack([x.detach().double() for x in (total, losses.cross_entropy, head, right)])
+        # One message, and one wait for the device.
+        loss, cross_entropy, head_loss, right_ones = self.processes.total(own).tolist()
+        count = self.processes.count
+        return {
             "batches": 1.0,
-            "samples": float(len(labels)),
-            "right": float(right),
-            "loss": total,
-            "cross_entropy": losses.cross_entropy.item(),
-            "head_loss": 0.0 if losses.head is None else losses.head.total.item(),
+            "samples": float(count * len(labels)),
+            "right": right_ones,
+            "loss": loss / count,
+            "cross_entropy": cross_entropy / count,
+            "head_loss": head_loss / count,
         }
-        for name, value in values.items():
-            self.position.sums[name] = self.position.sums.get(name, 0.0) + value
 
     def _measure(self, epoch: int, rate: float) -> dict[str, Any]:
         """The row of the history for a finished epoch, without its times."""
         logits = score_samples(
             self.model, self.evaluation, device=self.device, precision=self.settings.precision
         )
+        logits = self.processes.of_all_rows(logits, len(self.evaluation_labels))
         figures = summarise(logits, self.evaluation_labels)
         sums = self.position.sums
         return {
@@ -298,7 +351,9 @@ class _Run:
         self.place.save(self.model, self.optimizer, self.position)
         self._saved_at = time.monotonic()
 
-    def _write_events(self, events: SummaryWriter, row: dict[str, Any]) -> None:
+    def _write_events(self, events: SummaryWriter | None, row: dict[str, Any]) -> None:
+        if events is None:
+            return
         for name, value in row.items():
             if isinstance(value, float):
                 events.add_scalar(name, value, row["epoch"])
@@ -309,6 +364,8 @@ class _Run:
         position, recipe = self.position, self.job.recipe
         assert position.best is not None
         metrics = {"last": position.history[-1], self.best_name: position.best}
+        if not self.processes.leads:
+            return TrainedModel(self.job.output, metrics)
         rows = part_rows(self.store, recipe, "train")
         weights = {
             "last": to_safetensors(contiguous_state(self.model)),
@@ -343,6 +400,7 @@ class _Run:
             "data_fingerprint": self.store.metadata.data_fingerprint,
             "seed": self.settings.seed,
             "threads": self.place.threads,
+            "processes": self.place.process_count,
             "device": self.device.type,
             "versions": {
                 "python": platform.python_version(),

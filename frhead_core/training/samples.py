@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from frhead_core.config import Modality, Recipe
-from frhead_core.data.loader import SampleBatches
+from frhead_core.data.loader import WHOLE, SampleBatches
 from frhead_core.data.store import SequenceStore
 from frhead_core.errors import InputError
 from frhead_core.skeletons import skeleton
@@ -90,9 +90,21 @@ def evaluation_batches(
 
 
 def training_batches(
-    store: SequenceStore, recipe: Recipe, modality: Modality, workers: int = 0
+    store: SequenceStore,
+    recipe: Recipe,
+    modality: Modality,
+    workers: int = 0,
+    share: slice = WHOLE,
 ) -> SampleBatches:
-    """The batches of the training part: shuffled, repeated and augmented by the recipe."""
+    """The batches of the training part: shuffled, repeated and augmented by the recipe.
+
+    Args:
+        store: The sequences.
+        recipe: The benchmark's settings.
+        modality: What the model sees.
+        workers: Processes that prepare batches ahead.
+        share: Which samples of each batch to make.
+    """
     return SampleBatches(
         store,
         part_rows(store, recipe, "train"),
@@ -102,5 +114,6 @@ def training_batches(
         batch_size=recipe.training.batch_size,
         training=True,
         seed=recipe.training.seed,
+        share=share,
         workers=workers,
     )

@@ -27,7 +27,12 @@ _NO_CHECKPOINTS = (
     show_default=True,
     help="How many modalities to train at the same time.",
 )
-@click.option("--gpu", type=click.IntRange(min=0), default=0, help="GPUs of a training step.")
+@click.option(
+    "--gpu",
+    type=click.IntRange(min=0),
+    default=0,
+    help="GPUs of a training step; with several, as many processes share every batch.",
+)
 @click.option(
     "--accelerator", default="nvidia.com/gpu", show_default=True, help="Resource name of the GPU."
 )
@@ -45,7 +50,7 @@ _NO_CHECKPOINTS = (
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    help="CPU threads of a training step.  [default: all cores of its node]",
+    help="CPU threads of each training process.  [default: all cores of its node]",
 )
 def command(
     benchmark: str,
@@ -66,6 +71,7 @@ def command(
     """
     recipe = options.chosen_recipe(benchmark, **changes)
     chosen = options.chosen_modalities(modalities)
+    options.check_shares(recipe, gpu)
 
     from pipeline.arguments import pipeline_arguments
     from pipeline.compiling import compile_pipeline

@@ -35,6 +35,7 @@ def command(
         raise click.UsageError("give --seed or --seeds, not both")
     recipe = options.chosen_recipe(benchmark, **changes)
     chosen = options.chosen_modalities(modalities)
+    options.check_shares(recipe, how["processes"])
     if seeds is not None:
         from pipeline.experiments import run_and_show
         from pipeline.plans import seeds_plan

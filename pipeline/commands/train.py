@@ -25,8 +25,10 @@ from pipeline import options
     show_default=True,
     help="For checkpoints; the same as that of `frhead run` by default.",
 )
-@options.threads_option
+@options.processes_option
+@options.threads_of_each_option
 @options.accept_different_threads_option
+@options.accept_different_processes_option
 @click.option("--workers", type=click.IntRange(min=0), default=0, help="Data loading processes.")
 @options.device_option
 def command(
@@ -35,13 +37,18 @@ def command(
     data: Path,
     output: Path,
     checkpoint_root: Path,
+    processes: int,
     threads: int | None,
     accept_different_threads: bool,
+    accept_different_processes: bool,
     workers: int,
     device: str,
     **changes: Any,
 ) -> None:
     """Train one modality. After an interruption the same command goes on.
+
+    Several processes come from --processes, or from torchrun, also on several machines:
+    torchrun --nproc-per-node 2 --no-python frhead train ...
 
     Example: frhead train nw-ucla --modality joint --data prepared/sequences --output models/joint
     """
@@ -51,7 +58,9 @@ def command(
     chosen = check_modality(modality)
 
     from frhead_core.progress import terminal_reporter
-    from frhead_core.training.loop import TrainingJob, train
+    from frhead_core.training.distributed import this_process
+    from frhead_core.training.launch import train_in_processes
+    from frhead_core.training.loop import TrainingJob
     from pipeline.code_version import code_version
 
     job = TrainingJob(
@@ -64,9 +73,12 @@ def command(
         threads=threads or 0,
         workers=workers,
         accept_different_threads=accept_different_threads,
+        accept_different_processes=accept_different_processes,
         device=device,
     )
-    trained = train(job, reporter=terminal_reporter())
+    trained = train_in_processes(job, processes, terminal_reporter)
+    if not this_process().leads:
+        return
     for which, figures in trained.metrics.items():
         accuracies = f"top-1 {figures['top1']:.2f} %, top-5 {figures['top5']:.2f} %"
         click.echo(f"{which}: epoch {figures['epoch']}, {accuracies}")

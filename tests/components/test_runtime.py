@@ -92,8 +92,14 @@ def test_what_results_do_not_depend_on_comes_from_the_environment(
 ) -> None:
     monkeypatch.setenv(runtime.THREADS, "3")
     monkeypatch.setenv(runtime.CHECKPOINT_ROOT, "/somewhere")
+    assert runtime.processes() == 1
+    assert not runtime.accept_different_processes()
+    monkeypatch.setenv(runtime.PROCESSES, "2")
     monkeypatch.setenv(runtime.ACCEPT_DIFFERENT_THREADS, "1")
+    monkeypatch.setenv(runtime.ACCEPT_DIFFERENT_PROCESSES, "1")
 
     assert runtime.threads() == 3
     assert runtime.checkpoint_root() == Path("/somewhere")
+    assert runtime.processes() == 2
     assert runtime.accept_different_threads()
+    assert runtime.accept_different_processes()

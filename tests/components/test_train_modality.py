@@ -32,6 +32,32 @@ def test_other_threads_and_checkpoint_places_are_not_parameters() -> None:
     }
 
 
+def test_several_processes_share_the_batches(
+    prepared,
+    tiny,
+    make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(runtime.CHECKPOINT_ROOT, str(tmp_path))
+    monkeypatch.setenv(runtime.THREADS, "1")
+    monkeypatch.setenv(runtime.PROCESSES, "2")
+    model = make(dsl.Model, "model")
+    train_modality.python_func(
+        sequences=prepared.sequences,
+        modality="joint",
+        recipe=recipe_to_json(tiny.for_training("joint")),
+        code_version="c",
+        model=model,
+        metrics=make(dsl.Metrics, "metrics"),
+    )
+
+    assert ModelArtifact.open(Path(model.path)).metadata["processes"] == 2
+    # Progress comes from the leading one alone.
+    assert capfd.readouterr().out.count("epoch 1/1: loss") == 1
+
+
 def test_an_unknown_modality_ends_the_step_with_2(
     prepared,
     tiny,

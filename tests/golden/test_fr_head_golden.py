@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from frhead_core.models.fr_head import ContrastSettings, PrototypeContrast, outcomes
+from frhead_core.models.fr_head import ContrastSettings, PrototypeContrast, class_sums, outcomes
 from tests.golden.files import MODELS, each, read_arrays, read_json
 
 SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
@@ -89,7 +89,12 @@ def test_two_batches(setting: tuple[str, str], dtype: torch.dtype) -> None:
             probabilities = logits.softmax(1)
             outcome = outcomes(probabilities, labels, s["pred_threshold"])
             fn_score, fp_score = contrast.scores(
-                features, probabilities, labels, outcome, contrast.prototypes
+                features,
+                probabilities,
+                labels,
+                outcome,
+                contrast.prototypes,
+                class_sums(features, outcome),
             )
             found |= {"score_fn": fn_score.T, "score_fp": fp_score.T}
             for key, mask in zip(("tp", "fn", "fp"), outcome, strict=True):

@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from frhead_core.config import benchmark_names
+from frhead_core.training import launch
+from frhead_core.training.loop import TrainedModel
 from pipeline.cli import _COMMANDS, _MODULES, cli, exit_code_of
 
 
@@ -64,6 +66,8 @@ def test_the_benchmarks_are_listed_uncut(capsys: pytest.CaptureFixture[str]) -> 
         (["evaluate", "--model", "nowhere", "--data", "nowhere", "--output", "o"], "nowhere"),
         (["ensemble", "--benchmark", "nw-ucla", "--scores", "joint=gone.npz"], "gone.npz"),
         (["run", "nw-ucla"], "--raw"),
+        (["run", "nw-ucla", "--raw", "x", "--processes", "3"], "found 16; expected a multiple"),
+        (["compile", "nw-ucla", "--output", "p.yaml", "--gpu", "5"], "found 16; expected a mult"),
         (["no-such-command"], "no-such-command"),
         (["synthetic", "--output", "raw.zip", "--setups", "1;2"], "1;2"),
         (["synthetic", "--output", "raw.zip", "--actions", "121"], "121"),
@@ -146,6 +150,19 @@ def test_the_steps_work_without_a_pipeline(
                    "--search-weights-on", f"joint={tmp_path / 'scores-joint' / 'best_on_test.npz'}",
                    exit_code=2)  # fmt: skip
     assert "joint: the ensemble weights would come from other models" in error
+
+
+def test_of_several_processes_one_speaks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = TrainedModel(Path("model"), {"last": {"epoch": 1, "top1": 50.0, "top5": 90.0}})
+    monkeypatch.setattr(launch, "train_in_processes", lambda *_: made)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    command = ["train", "nw-ucla", "--modality", "joint", "--data", "d", "--output", "model"]
+    for rank, spoken in ((0, True), (1, False)):
+        monkeypatch.setenv("RANK", str(rank))
+        assert exit_code_of(command) == 0
+        assert ("top-1 50.00 %" in capsys.readouterr().out) == spoken
 
 
 @pytest.mark.golden

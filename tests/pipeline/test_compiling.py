@@ -102,6 +102,7 @@ def test_training_asks_for_its_node(tmp_path: Path) -> None:
     assert container["resources"]["accelerator"]["resourceType"] == "nvidia.com/gpu"
     assert container["resources"]["accelerator"]["resourceCount"] == "2"
     assert container["env"] == [
+        {"name": "FRHEAD_PROCESSES", "value": "2"},
         {"name": "FRHEAD_CHECKPOINT_ROOT", "value": "/checkpoints"},
         {"name": "FRHEAD_THREADS", "value": "4"},
     ]

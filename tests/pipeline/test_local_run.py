@@ -54,6 +54,14 @@ def test_a_lone_modality_gets_all_cores(eight_cores: None, tmp_path: Path) -> No
         assert local_run._environment(run, folder)[runtime.THREADS] == threads
 
 
+def test_the_processes_of_a_trainer_share_its_cores(eight_cores: None, tmp_path: Path) -> None:
+    run = LocalRun(load_recipe("demo"), ("joint",), tmp_path, tmp_path, processes=2)
+    told = local_run._environment(run, RunFolder(tmp_path / "run"))
+    assert (told[runtime.PROCESSES], told[runtime.THREADS]) == ("2", "4")
+    assert told["OMP_NUM_THREADS"] == "8"
+    assert "2 processes of 4 threads" in local_run._summary(run)
+
+
 @pytest.mark.parametrize(("expected", "exit_code"), [(True, 2), (False, 1)])
 def test_only_what_the_step_said_itself_is_bad_input(
     expected: bool, exit_code: int, tmp_path: Path

@@ -11,6 +11,7 @@ from frhead_core.models.fr_head import (
     ContrastSettings,
     FRHead,
     PrototypeContrast,
+    class_sums,
     direction,
     outcomes,
 )
@@ -100,7 +101,12 @@ def test_versions_calibrate_what_they_say(
     probabilities = logits.softmax(1)
     outcome = outcomes(probabilities, labels, 0.0)
     fn_score, fp_score = contrast.scores(
-        features, probabilities, labels, outcome, contrast.prototypes
+        features,
+        probabilities,
+        labels,
+        outcome,
+        contrast.prototypes,
+        class_sums(features, outcome),
     )
     plain = direction(features) @ direction(contrast.prototypes).T / 0.125
     assert torch.equal(fn_score, plain) != calibrates_fn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -13,29 +14,42 @@ from typing import Any
 import pytest
 import torch
 
+from frhead_core.training.distributed import RENDEZVOUS
+
 PROGRAM = Path(__file__).with_name("training_process.py")
 BATCHES = 15  # 3 epochs of 40 samples in batches of 8
 
 
-def start(store: Path, folder: Path, often: bool) -> subprocess.Popen[str]:
-    arguments = (store, folder / "model", folder / "checkpoints", "often" if often else "rarely")
+def program(store: Path, folder: Path, often: bool = False, processes: int = 1) -> list[str]:
+    """The training with its arguments."""
+    when = "often" if often else "rarely"
+    arguments = (store, folder / "model", folder / "checkpoints", when, processes)
+    return [str(PROGRAM), *map(str, arguments)]
+
+
+def start(store: Path, folder: Path, often: bool, processes: int = 1) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-u", str(PROGRAM), *map(str, arguments)],
+        [sys.executable, "-u", *program(store, folder, often, processes)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
 
 
-def run_to_end(store: Path, folder: Path, often: bool) -> list[str]:
-    process = start(store, folder, often)
+def run_to_end(store: Path, folder: Path, often: bool, processes: int = 1) -> list[str]:
+    process = start(store, folder, often, processes)
     lines = process.communicate()[0].splitlines()
     assert process.returncode == 0, lines
     return lines
 
 
-def interrupt(process: subprocess.Popen[str], batches: int, wait: float, number: int) -> list[str]:
-    """Send a signal once so many batches were done, and a moment later."""
+def interrupt(
+    process: subprocess.Popen[str], batches: int, wait: float, number: int, rank: int | None = None
+) -> list[str]:
+    """Send a signal once so many batches were done, and a moment later.
+
+    It goes to the process that was started, or to one of those that it has started by its rank.
+    """
     lines: list[str] = []
     assert process.stdout is not None
     while lines.count("batch") < batches:
@@ -43,9 +57,19 @@ def interrupt(process: subprocess.Popen[str], batches: int, wait: float, number:
         assert line, f"the process ended before batch {batches}: {lines}"
         lines.append(line.strip())
     time.sleep(wait)
-    process.send_signal(number)
+    if rank is None:
+        process.send_signal(number)
+    else:
+        os.kill(started_by(process)[rank], number)
     lines += process.communicate()[0].splitlines()
     return lines
+
+
+def started_by(process: subprocess.Popen[str]) -> list[int]:
+    """The training processes that a process has started, in the order of their ranks."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    is_one = {pid: b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
+    return sorted(int(pid) for pid, yes in is_one.items() if yes)
 
 
 def final_state(folder: Path) -> dict[str, Any]:
@@ -122,3 +146,37 @@ def test_two_writers_never_share_a_checkpoint(
     waiting = outputs[0] if "batch" not in outputs[0] else outputs[1]
     assert any("another process is training this model" in line for line in waiting)
     assert_same_state(final_state(tmp_path), final_state(undisturbed))
+
+
+def by_torchrun(store: Path, folder: Path) -> None:
+    """Train in two processes that torchrun starts; they meet through files, not on the network."""
+    folder.mkdir()
+    command = ["--nproc-per-node", "2", "--rdzv-backend", "c10d"]
+    command += ["--rdzv-conf", "store_type=file", "--rdzv-endpoint", str(folder / "agents")]
+    subprocess.run(
+        [Path(sys.executable).with_name("torchrun"), *command, *program(store, folder)],
+        env=os.environ | {RENDEZVOUS: (folder / "rendezvous").as_uri()},
+        check=True,
+    )
+
+
+def test_several_processes_end_together_and_go_on_together(
+    synthetic_store: Path, tmp_path: Path
+) -> None:
+    by_torchrun(synthetic_store, tmp_path / "undisturbed")
+    process = start(synthetic_store, tmp_path, often=True, processes=2)
+    lines = interrupt(process, 3, 0.0, signal.SIGKILL, rank=1)
+    assert process.returncode == 1
+    ended = "LostProcessError: process 2 of 2 ended with SIGKILL, so all of them were ended"
+    assert any(ended in line for line in lines)
+    process = start(synthetic_store, tmp_path, often=False, processes=2)
+    first = interrupt(process, 4, 0.0, signal.SIGTERM)
+    assert process.returncode != 0
+    assert any("stopped on request" in line for line in first)
+    second = run_to_end(synthetic_store, tmp_path, often=False, processes=2)
+    assert first.count("batch") + second.count("batch") <= BATCHES - 2
+    state = final_state(tmp_path)
+    assert state["processes"] == len(state["random"]) == 2
+    # Dropout is different in the two processes, and each goes on with its own.
+    assert not torch.equal(*state["random"])
+    assert_same_state(state, final_state(tmp_path / "undisturbed"))

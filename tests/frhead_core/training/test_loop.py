@@ -15,8 +15,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from frhead_core.errors import CheckpointError, InputError, NonFiniteLossError
 from frhead_core.models import recogniser
+from frhead_core.models.registry import build_model
 from frhead_core.progress import Reporter
 from frhead_core.training.artifact import ModelArtifact
+from frhead_core.training.checkpoint import CheckpointDirectory
+from frhead_core.training.distributed import Processes
 from frhead_core.training.loop import TrainingJob, train
 
 MakeJob = Callable[..., TrainingJob]
@@ -148,6 +151,24 @@ def test_bfloat16_trains_with_the_head_in_float32(make_job: MakeJob) -> None:
     assert all(tensor.dtype in (torch.float32, torch.int64) for tensor in state.values())
 
 
+def test_a_compiled_step_is_the_same_step(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real, compiled = torch.compile, []
+
+    def traced(function: Callable[..., Any]) -> Callable[..., Any]:
+        compiled.append(function)
+        # To make machine code takes minutes; this backend runs the traced operations as they are.
+        return real(function, backend="eager", fullgraph=True)
+
+    monkeypatch.setattr(torch, "compile", traced)
+    expected = (train(make_job({"training.epochs": 1})).directory / "last.safetensors").read_bytes()
+    assert not compiled
+    job = make_job({"training.epochs": 1, "training.compile": True}, output=tmp_path / "compiled")
+    assert (train(job).directory / "last.safetensors").read_bytes() == expected
+    assert len(compiled) == 1
+
+
 def test_head_loss_joins_after_its_start_epoch(make_job: MakeJob) -> None:
     trained = train(make_job({"head.start_after_epoch": 0}))
     before, after = ModelArtifact.open(trained.directory).history()
@@ -222,6 +243,24 @@ def test_other_number_of_threads_is_refused_unless_accepted(
     with pytest.raises(CheckpointError, match=r"threads.*found 1; expected 2.*--threads 1"):
         train(make_job(threads=2))
     train(make_job(threads=2, accept_different_threads=True))
+
+
+def test_other_number_of_processes_is_refused_unless_accepted(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = half_trained(make_job, monkeypatch)
+    (directory,) = job.checkpoint_root.iterdir()
+    model = build_model(job.recipe)
+    optimizer = torch.optim.SGD(model.parameters(), momentum=0.9)
+    for rank in range(2):
+        pair = Processes(rank, count=2)
+        place = CheckpointDirectory(directory, 1, processes=pair)
+        message = r"processes.*found 1; expected 2. Go on with --processes 1, or accept.*-processes"
+        with pytest.raises(CheckpointError, match=message):
+            place.load(model, optimizer, epochs=2)
+        place = CheckpointDirectory(directory, 1, False, pair, accept_different_processes=True)
+        position = place.load(model, optimizer, epochs=2)
+        assert position is not None and position.epoch == 1
 
 
 def test_a_finished_training_serves_any_number_of_threads(make_job: MakeJob) -> None:

@@ -1,6 +1,7 @@
-"""A training in a process of its own, which says after every batch how far it is.
+"""A training in a process of its own, or in several, which says after every batch how far it is.
 
-Arguments: store, output, checkpoint root, and whether to write a checkpoint after every batch.
+Arguments: store, output, checkpoint root, whether to write a checkpoint after every batch, and the
+number of processes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from pathlib import Path
 
 from frhead_core.config import load_recipe, override
 from frhead_core.progress import Reporter
-from frhead_core.training.loop import TrainingJob, train
+from frhead_core.training.launch import train_in_processes
+from frhead_core.training.loop import TrainingJob
 
 SETTINGS = {
     "model.base_channels": 8,
@@ -30,8 +32,8 @@ class Lines(Reporter):
 
 
 if __name__ == "__main__":
-    store, output, root, often = sys.argv[1:]
-    train(
+    store, output, root, often, processes = sys.argv[1:]
+    train_in_processes(
         TrainingJob(
             recipe=override(load_recipe("demo-nw-ucla"), SETTINGS),
             modality="joint",
@@ -43,5 +45,6 @@ if __name__ == "__main__":
             checkpoint_minutes=1e-9 if often == "often" else 60,
             device="cpu",
         ),
-        Lines(),
+        int(processes),
+        Lines,
     )
