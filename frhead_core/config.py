@@ -176,13 +176,17 @@ class ModalityEpochs:
 
 @dataclass(frozen=True, config=_STRICT)
 class TrainingSettings:
-    """Stochastic gradient descent with warm-up and steps, as in the published runs.
+    """Stochastic gradient descent with warm-up and steps, as in the published runs, or one cycle.
 
-    ``milestones``: 0-based epochs from which the learning rate is multiplied by ``decay`` once
-    more. ``hold_out_validation``: train without the recipe's validation part and evaluate every
-    epoch on that part instead of the test set. ``synchronise_batch_norm``: where several processes
-    train, normalise by the whole batch instead of each by its own share. ``compile``: let
-    ``torch.compile`` make one program of the forward and backward pass.
+    ``schedule``: after the linear warm-up, ``steps`` multiplies the learning rate by ``decay`` at
+    each of the ``milestones`` (0-based epochs); ``one_cycle`` lowers it with every batch, along a
+    cosine, to zero at the end. ``label_smoothing``: share of the truth that is spread over all
+    outputs. ``averaging``: decay of a moving average of the weights over the updates; what is
+    evaluated and kept is then that average. ``hold_out_validation``: train without the recipe's
+    validation part and evaluate every epoch on that part instead of the test set.
+    ``synchronise_batch_norm``: where several processes train, normalise by the whole batch instead
+    of each by its own share. ``compile``: let ``torch.compile`` make one program of the forward and
+    backward pass.
     """
 
     epochs: ModalityEpochs
@@ -190,10 +194,13 @@ class TrainingSettings:
     weight_decay: Annotated[Number, Field(ge=0.0)]
     milestones: tuple[NotNegative, ...]
     learning_rate: Annotated[Number, Field(gt=0.0)] = 0.1
+    schedule: Literal["steps", "one_cycle"] = "steps"
     decay: Annotated[Number, Field(gt=0.0, le=1.0)] = 0.1
     warm_up_epochs: NotNegative = 5
     momentum: Share = 0.9
     nesterov: Switch = True
+    label_smoothing: Annotated[Number, Field(ge=0.0, lt=1.0)] = 0.0
+    averaging: Annotated[Number, Field(gt=0.0, lt=1.0)] | None = None
     precision: Precision = "float32"
     seed: Annotated[Integer, Field(ge=0, lt=2**63)] = 1
     hold_out_validation: Switch = False

@@ -48,15 +48,17 @@ class Recogniser(nn.Module):
         """This model without its head, for asking only: see :meth:`Backbone.for_inference`."""
         return Recogniser(self.backbone.for_inference(dtype), None, self.classes).eval()
 
-    def losses(self, x: Tensor, labels: Tensor) -> Losses:
+    def losses(self, x: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Losses:
         """The loss terms of a batch; in training this updates the prototypes.
 
         Args:
             x: Samples (N, C, T, V, M).
             labels: (N,) int64.
+            label_smoothing: Share of the truth that is spread over all outputs.
         """
         output = self.backbone(x)
         head = None
         if self.head is not None:
             head = self.head(output.levels, output.logits, labels)
-        return Losses(F.cross_entropy(output.logits, labels), head, output.logits)
+        cross_entropy = F.cross_entropy(output.logits, labels, label_smoothing=label_smoothing)
+        return Losses(cross_entropy, head, output.logits)

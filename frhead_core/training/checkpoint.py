@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from filelock import FileLock, Timeout
@@ -42,6 +42,14 @@ class Position:
     sums: dict[str, float] = dataclasses.field(default_factory=dict)
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     best: dict[str, Any] | None = None
+
+
+class TrainingState(NamedTuple):
+    """What training changes. ``average``: the moving average of the weights, if one is kept."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: nn.Module | None = None
 
 
 def identity_hash(**identity: object) -> str:
@@ -118,14 +126,14 @@ class CheckpointDirectory:
         for path in self.directory.glob(".*.part"):
             path.unlink()
 
-    def save(self, model: nn.Module, optimizer: torch.optim.Optimizer, position: Position) -> None:
+    def save(self, trained: TrainingState, position: Position) -> None:
         """Write the state of training; the previous checkpoint stays if that fails.
 
         Raises:
             CheckpointError: If the file cannot be written, for example on a full disk.
             NonFiniteLossError: If a weight is not finite; such a state is never kept.
         """
-        _refuse_non_finite(model, position)
+        _refuse_non_finite(trained.model, position)
         random_states = self.processes.gathered(_random_state())
         if not self.processes.leads:
             return
@@ -133,8 +141,10 @@ class CheckpointDirectory:
             "format_version": FORMAT_VERSION,
             "threads": self.threads,
             "processes": self.process_count,
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
+            "trained": {
+                name: None if part is None else part.state_dict()
+                for name, part in trained._asdict().items()
+            },
             "random": random_states,
             "position": dataclasses.asdict(position),
         }
@@ -142,14 +152,11 @@ class CheckpointDirectory:
         torch.save(state, content)
         self._write(self.path, content.getvalue())
 
-    def load(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, epochs: int
-    ) -> Position | None:
+    def load(self, trained: TrainingState, epochs: int) -> Position | None:
         """Put the saved state into model, optimizer and random generators.
 
         Args:
-            model: Changed in place.
-            optimizer: Changed in place.
+            trained: Changed in place.
             epochs: Epochs to train; if all are done the numbers of threads and processes do not
                 matter, and those of the checkpoint are taken over.
 
@@ -169,8 +176,9 @@ class CheckpointDirectory:
             self.threads, self.process_count = threads, count
         self._check_same("threads", threads, self.threads, self.accept_different_threads)
         self._check_same("processes", count, self.process_count, self.accept_different_processes)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        for name, part in trained._asdict().items():
+            if part is not None:
+                part.load_state_dict(state["trained"][name])
         if self.processes.rank < len(state["random"]):
             _restore_random_state(state["random"][self.processes.rank])
         return position

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -26,13 +26,15 @@ from frhead_core.evaluation.cost import Cost
 from frhead_core.evaluation.cost_measurement import measure_cost
 from frhead_core.evaluation.logits import score_samples
 from frhead_core.evaluation.metrics import summarise
-from frhead_core.models.recogniser import Losses
+from frhead_core.models.recogniser import Losses, Recogniser
 from frhead_core.models.registry import build_model
 from frhead_core.progress import SILENT, Reporter, reporting
 from frhead_core.training.artifact import write_artifact
+from frhead_core.training.averaging import WeightAverage
 from frhead_core.training.checkpoint import (
     CheckpointDirectory,
     Position,
+    TrainingState,
     contiguous_state,
     identity_hash,
 )
@@ -189,9 +191,20 @@ class _Run:
         losses = self.model.losses
         self.losses = torch.compile(losses) if self.settings.compile else losses
         self.optimizer = self._optimizer()
-        self.position = place.load(self.model, self.optimizer, self.epochs) or Position()
+        self.average: WeightAverage | None = None
+        if self.settings.averaging is not None:
+            self.average = WeightAverage(self.model, self.settings.averaging)
+        self.position = place.load(self._state(), self.epochs) or Position()
         self.events = place.directory / EVENTS
         self._saved_at = time.monotonic()
+
+    @property
+    def result(self) -> Recogniser:
+        """The model as it would be kept now: its weights, or their average."""
+        return self.model if self.average is None else cast(Recogniser, self.average.module)
+
+    def _state(self) -> TrainingState:
+        return TrainingState(self.model, self.optimizer, self.average)
 
     def _optimizer(self) -> torch.optim.SGD:
         # Two groups: one pass over all weights of a group needs them to join at the same time,
@@ -240,9 +253,6 @@ class _Run:
     def _finish_epoch(self, request: StopRequest) -> dict[str, Any]:
         """The rest of the epoch under way, its evaluation and its checkpoint."""
         epoch = self.position.epoch
-        rate = learning_rate(self.settings, epoch)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
         self.model.train()
         started, first = time.monotonic(), self.position.batch
         for batch in self.batches.epoch(epoch, first):
@@ -256,7 +266,7 @@ class _Run:
                 raise KeyboardInterrupt
         seconds = time.monotonic() - started
         trained = (len(self.batches) - first) * self.settings.batch_size
-        row = self._measure(epoch, rate)
+        row = self._measure(epoch)
         row |= {"samples_per_second": round(trained / max(seconds, 1e-9), 2)}
         row |= {"seconds": round(time.monotonic() - started, 2)}
         self._close_epoch(row)
@@ -264,10 +274,14 @@ class _Run:
 
     def _step(self, batch: Batch) -> None:
         """One update of the weights."""
+        share = self.position.batch / len(self.batches)
+        rate = learning_rate(self.settings, self.position.epoch, share, self.epochs)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
         x, labels = batch.coordinates.to(self.device), batch.labels.to(self.device)
         bfloat16 = self.settings.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
-            losses = self.losses(x, labels)
+            losses = self.losses(x, labels, self.settings.label_smoothing)
         total = self._total(losses)
         figures = self._figures(losses, total, labels)
         loss = figures["loss"]
@@ -282,6 +296,8 @@ class _Run:
         torch.autograd.backward(total)
         self.shared.average()
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
         self.position.batch += 1
         for name, value in figures.items():
             self.position.sums[name] = self.position.sums.get(name, 0.0) + value
@@ -311,17 +327,17 @@ class _Run:
             "head_loss": head_loss / count,
         }
 
-    def _measure(self, epoch: int, rate: float) -> dict[str, Any]:
+    def _measure(self, epoch: int) -> dict[str, Any]:
         """The row of the history for a finished epoch, without its times."""
         logits = score_samples(
-            self.model, self.evaluation, device=self.device, precision=self.settings.precision
+            self.result, self.evaluation, device=self.device, precision=self.settings.precision
         )
         logits = self.processes.of_all_rows(logits, len(self.evaluation_labels))
         figures = summarise(logits, self.evaluation_labels)
         sums = self.position.sums
         return {
             "epoch": epoch + 1,
-            "learning_rate": rate,
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
             "train_loss": sums["loss"] / sums["batches"],
             "train_cross_entropy": sums["cross_entropy"] / sums["batches"],
             "train_head_loss": sums["head_loss"] / sums["batches"],
@@ -334,7 +350,7 @@ class _Run:
         position = self.position
         if position.best is None or row["top1"] > position.best["top1"]:
             position.best = row
-            self.place.save_best(self.model, row["epoch"])
+            self.place.save_best(self.result, row["epoch"])
         position.history.append(row)
         position.epoch, position.batch, position.sums = position.epoch + 1, 0, {}
         self._save()
@@ -348,7 +364,7 @@ class _Run:
         )
 
     def _save(self) -> None:
-        self.place.save(self.model, self.optimizer, self.position)
+        self.place.save(self._state(), self.position)
         self._saved_at = time.monotonic()
 
     def _write_events(self, events: SummaryWriter | None, row: dict[str, Any]) -> None:
@@ -368,7 +384,7 @@ class _Run:
             return TrainedModel(self.job.output, metrics)
         rows = part_rows(self.store, recipe, "train")
         weights = {
-            "last": to_safetensors(contiguous_state(self.model)),
+            "last": to_safetensors(contiguous_state(self.result)),
             self.best_name: self.place.best_weights(position.best["epoch"]).read_bytes(),
         }
         write_artifact(
@@ -415,4 +431,4 @@ class _Run:
 
     def _cost(self) -> Cost:
         samples = next(self.evaluation.epoch()).coordinates
-        return measure_cost(self.model, samples, self.settings.precision)
+        return measure_cost(self.result, samples, self.settings.precision)

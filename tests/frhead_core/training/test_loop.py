@@ -18,7 +18,8 @@ from frhead_core.models import recogniser
 from frhead_core.models.registry import build_model
 from frhead_core.progress import Reporter
 from frhead_core.training.artifact import ModelArtifact
-from frhead_core.training.checkpoint import CheckpointDirectory
+from frhead_core.training.averaging import WeightAverage
+from frhead_core.training.checkpoint import CheckpointDirectory, TrainingState
 from frhead_core.training.distributed import Processes
 from frhead_core.training.loop import TrainingJob, train
 
@@ -257,9 +258,9 @@ def test_other_number_of_processes_is_refused_unless_accepted(
         place = CheckpointDirectory(directory, 1, processes=pair)
         message = r"processes.*found 1; expected 2. Go on with --processes 1, or accept.*-processes"
         with pytest.raises(CheckpointError, match=message):
-            place.load(model, optimizer, epochs=2)
+            place.load(TrainingState(model, optimizer), epochs=2)
         place = CheckpointDirectory(directory, 1, False, pair, accept_different_processes=True)
-        position = place.load(model, optimizer, epochs=2)
+        position = place.load(TrainingState(model, optimizer), epochs=2)
         assert position is not None and position.epoch == 1
 
 
@@ -345,3 +346,26 @@ def test_weights_that_do_not_fit_are_refused(make_job: MakeJob) -> None:
         ModelArtifact.open(directory).load()
     with pytest.raises(InputError, match=r"expected best_on_test or last"):
         ModelArtifact.open(directory).load("bogus")
+
+
+def test_averaged_weights_are_what_is_evaluated_and_kept(make_job: MakeJob, tmp_path: Path) -> None:
+    job = make_job({"training.averaging": 0.9, "training.epochs": 1})
+    trained = train(job)
+    (path,) = job.checkpoint_root.glob("*/checkpoint.pt")
+    state = torch.load(path, weights_only=True)["trained"]
+    last = load_file(trained.directory / "last.safetensors")
+    name = "backbone.classifier.weight"
+    torch.testing.assert_close(last[name], state["average"][f"module.{name}"], rtol=0, atol=0)
+    assert not torch.equal(last[name], state["model"][name])
+
+
+def test_the_average_after_a_few_updates() -> None:
+    model = torch.nn.Linear(1, 1, bias=False)
+    average = WeightAverage(model, decay=0.5)
+    expected = None
+    for number, value in enumerate((1.0, 3.0, 7.0)):
+        torch.nn.init.constant_(model.weight, value)
+        average.update_parameters(model)
+        decay = min(0.5, (1 + number) / (10 + number))
+        expected = value if expected is None else decay * expected + (1 - decay) * value
+        assert average.module.weight.item() == pytest.approx(expected)

@@ -19,6 +19,9 @@ SETTINGS = {
     "model.dropout": 0.25,  # so that the random state matters
     "training.batch_size": 8,
     "training.epochs": 3,
+    "training.schedule": "one_cycle",
+    "training.label_smoothing": 0.1,
+    "training.averaging": 0.9,
     "loader.repeat": 1,
 }
 
