@@ -6,12 +6,14 @@ Letters: N samples, C channels, T frames, V joints, M bodies, K classes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from benchmarks.measure import Comparison, compare_rates, peak_memory
+from benchmarks.measure import Comparison, compare_rates, in_fresh_process, peak_memory
 from benchmarks.plain_fr_head import PlainFRHeadCTRGCN
 from frhead_core.config import Recipe, load_recipe
 from frhead_core.models.recogniser import Recogniser
@@ -30,19 +32,9 @@ def measure() -> Iterator[Comparison]:
     recipe = load_recipe("nw-ucla")
     plain, ours = equal_models(recipe)
     assert_equal(plain, ours, *batch(recipe, BATCHES[0]))
-    for samples in BATCHES:
-        data = batch(recipe, samples)
-        for title, action in (("training step", training_step), ("inference", inference)):
-            for bfloat16 in (False, True):
-                precision = "bfloat16 to plain float32" if bfloat16 else "float32"
-                yield compare_rates(
-                    f"{title}, batch {samples}, {precision}",
-                    "samples/s",
-                    samples,
-                    action(plain, *data),
-                    action(ours, *data, bfloat16),
-                )
     threads = torch.get_num_threads()
+    for samples, title, bfloat16 in product(BATCHES, ACTIONS, (False, True)):
+        yield in_fresh_process(compared, samples, title, bfloat16, threads)
     plain_memory = peak_memory(prepared_training_step, "plain", threads)
     for kind, precision in (("ours", "float32"), ("ours in bfloat16", "bfloat16")):
         yield Comparison(
@@ -52,6 +44,22 @@ def measure() -> Iterator[Comparison]:
             peak_memory(prepared_training_step, kind, threads),
             better="less",
         )
+
+
+def compared(samples: int, title: str, bfloat16: bool, threads: int) -> Comparison:
+    """One row; with the allocator's settings as the process finds them, for both."""
+    torch.set_num_threads(threads)
+    recipe = load_recipe("nw-ucla")
+    plain, ours = equal_models(recipe)
+    action, data = ACTIONS[title], batch(recipe, samples)
+    precision = "bfloat16 to plain float32" if bfloat16 else "float32"
+    return compare_rates(
+        f"{title}, batch {samples}, {precision}",
+        "samples/s",
+        samples,
+        action(plain, *data),
+        action(ours, *data, bfloat16),
+    )
 
 
 def equal_models(recipe: Recipe) -> tuple[PlainFRHeadCTRGCN, Recogniser]:
@@ -122,6 +130,11 @@ def inference(
 def training_step(
     model: Model, x: Tensor, labels: Tensor, bfloat16: bool = False
 ) -> Callable[[], object]:
+    return partial(update(model, bfloat16), x, labels)
+
+
+def update(model: Model, bfloat16: bool) -> Callable[[Tensor, Tensor], None]:
+    """What updates the model's weights by a batch."""
     optimizer = torch.optim.SGD(
         model.parameters(),
         lr=1e-6,
@@ -131,7 +144,7 @@ def training_step(
         fused=isinstance(model, Recogniser),
     )
 
-    def call() -> None:
+    def call(x: Tensor, labels: Tensor) -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             cross_entropy, head = losses(model.train(), x, labels)
         optimizer.zero_grad()
@@ -139,6 +152,9 @@ def training_step(
         optimizer.step()
 
     return call
+
+
+ACTIONS = {"training step": training_step, "inference": inference}
 
 
 def prepared_training_step(kind: Kind, threads: int) -> Callable[[], object]:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
+
+Result = TypeVar("Result")
 
 ROUNDS = 5
 MIBIBYTE_IN_KIBIBYTES = 1024
@@ -64,15 +66,19 @@ def peak_memory(prepare: Callable[..., Callable[[], object]], *arguments: object
         prepare: A module-level function; what it returns is what is measured.
         arguments: Its arguments.
     """
-    return _in_fresh_process(_added_memory, prepare, *arguments)
+    return in_fresh_process(_added_memory, prepare, *arguments)
 
 
 def peak_resident(call: Callable[..., object], *arguments: object) -> float:
     """Largest resident set in MiB, all included, of a fresh process that makes a call."""
-    return _in_fresh_process(_peak_resident, call, *arguments)
+    return in_fresh_process(_peak_resident, call, *arguments)
 
 
-def _in_fresh_process(measured: Callable[..., float], *arguments: object) -> float:
+def in_fresh_process(measured: Callable[..., Result], *arguments: object) -> Result:
+    """What a module-level function returns in a process that has done nothing else yet.
+
+    The memory that earlier work leaves behind decides how much the next work pays for its own.
+    """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(measured, *arguments).result()

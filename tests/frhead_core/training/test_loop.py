@@ -252,7 +252,8 @@ def test_other_number_of_processes_is_refused_unless_accepted(
     job = half_trained(make_job, monkeypatch)
     (directory,) = job.checkpoint_root.iterdir()
     model = build_model(job.recipe)
-    optimizer = torch.optim.SGD(model.parameters(), momentum=0.9)
+    groups = [{"params": list(part.parameters())} for part in (model.backbone, model.head)]
+    optimizer = torch.optim.SGD(groups, momentum=0.9)
     for rank in range(2):
         pair = Processes(rank, count=2)
         place = CheckpointDirectory(directory, 1, processes=pair)
