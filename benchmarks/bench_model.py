@@ -17,7 +17,7 @@ from benchmarks.measure import Comparison, compare_rates, in_fresh_process, peak
 from benchmarks.plain_fr_head import PlainFRHeadCTRGCN
 from frhead_core.config import Recipe, load_recipe
 from frhead_core.models.recogniser import Recogniser
-from frhead_core.models.reference_weights import load_reference_state
+from frhead_core.models.reference.weights import load_reference_state
 from frhead_core.models.registry import build_model
 from frhead_core.skeletons import skeleton
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from frhead_core.backbones import BACKBONES
 from frhead_core.errors import RecipeError
 
 Modality = Literal["joint", "bone", "joint_motion", "bone_motion"]
@@ -37,6 +38,7 @@ Share = Annotated[Number, Field(ge=0.0, le=1.0)]
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 _HEAD_SIZE = 256
+_BACKBONE = "model.backbone"
 _BENCHMARK_FOLDER = Path(__file__).parent / "benchmarks"
 
 
@@ -126,6 +128,18 @@ class NTULoader:
 LoaderSettings = Annotated[NWUCLALoader | NTULoader, Field(discriminator="transform")]
 
 
+def _known_backbone(name: str) -> str:
+    if name not in BACKBONES:
+        hint = "".join(
+            f". Did you mean {one}?" for one in difflib.get_close_matches(name, BACKBONES, 1)
+        )
+        raise ValueError(f"unknown backbone; found {name}; expected {_one_of(BACKBONES)}{hint}")
+    return name
+
+
+BackboneName = Annotated[str, AfterValidator(_known_backbone)]
+
+
 @dataclass(frozen=True, config=_STRICT)
 class ModelSettings:
     """The backbone.
@@ -135,7 +149,7 @@ class ModelSettings:
     in the head); it is trimmed to the classes for inference.
     """
 
-    backbone: str = "ctrgcn"
+    backbone: BackboneName = "ctrgcn"
     base_channels: Annotated[Integer, Field(ge=8, multiple_of=4)] = 64
     dropout: Annotated[Number, Field(ge=0.0, lt=1.0)] = 0.0
     reference_outputs: Positive | None = None
@@ -241,6 +255,22 @@ class PublishedAccuracy:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class BackboneSettings:
+    """What differs when a recipe is used with another backbone than its own.
+
+    All but ``published`` are settings of the same name in ``training``, None where they stay.
+    ``published``: figures published for this backbone; those of the recipe are its own backbone's.
+    """
+
+    epochs: ModalityEpochs | None = None
+    batch_size: Positive | None = None
+    weight_decay: Annotated[Number, Field(ge=0.0)] | None = None
+    milestones: tuple[NotNegative, ...] | None = None
+    learning_rate: Annotated[Number, Field(gt=0.0)] | None = None
+    published: PublishedAccuracy | None = None
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Recipe:
     """Everything that decides the result of a benchmark, except the raw data."""
 
@@ -259,6 +289,7 @@ class Recipe:
     evaluation: EvaluationSettings = dataclasses.field(default_factory=EvaluationSettings)
     ensemble: EnsembleWeights | None = None
     published: PublishedAccuracy | None = None
+    backbones: Mapping[BackboneName, BackboneSettings] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         outputs = self.model.reference_outputs
@@ -272,6 +303,7 @@ class Recipe:
                 f"loader.window is {window}; FR-Head needs a multiple of 4, because two blocks "
                 f"halve the frames, up to {_HEAD_SIZE}, the size of its features"
             )
+        self._check_backbones()
         if self.validation.column == self.split.column:
             strange = sorted(set(self.validation.values) - set(self.split.train))
             if strange:
@@ -279,6 +311,21 @@ class Recipe:
                     f"validation.values {strange} are not among split.train: only training "
                     "recordings can be held out"
                 )
+
+    def _check_backbones(self) -> None:
+        backbone = self.model.backbone
+        if backbone in self.backbones:
+            raise ValueError(
+                f"backbones.{backbone} is about the recipe's own backbone, whose settings belong "
+                "into the other sections"
+            )
+        bodies = self.training.batch_size * self.loader.persons
+        fewest = BACKBONES[backbone].fewest_bodies
+        if bodies < fewest:
+            raise ValueError(
+                f"training.batch_size times loader.persons is {bodies}; {backbone} normalises "
+                f"over the bodies of a batch and needs {fewest} or more"
+            )
 
     @property
     def outputs(self) -> int:
@@ -302,6 +349,7 @@ class Recipe:
             training=dataclasses.replace(self.training, epochs=same_epochs),
             ensemble=None,
             published=None,
+            backbones={},
         )
 
 
@@ -365,24 +413,39 @@ def recipe_to_yaml(recipe: Recipe) -> str:
     return yaml.safe_dump(_RECIPE.dump_python(recipe, mode="json"), sort_keys=False)
 
 
-def override(recipe: Recipe, settings: Mapping[str, Any] | Iterable[str]) -> Recipe:
+def override(recipe: Recipe, *settings: Mapping[str, Any] | Iterable[str]) -> Recipe:
     """A recipe with some settings replaced, checked like a file.
+
+    Another ``model.backbone`` brings what ``backbones`` says of it, and drops the figures that are
+    published for the first; the other settings then change that.
 
     Args:
         recipe: The recipe to start from; it is not changed.
         settings: Dotted keys to values, or texts ``key=value`` whose value is read as YAML
-            (``training.batch_size=32``). ``training.epochs=2`` sets all modalities.
+            (``training.batch_size=32``). ``training.epochs=2`` sets all modalities. Of several
+            groups the last one counts.
 
     Raises:
         RecipeError: If a key does not exist or a value is not valid.
     """
-    if not isinstance(settings, Mapping):
-        settings = dict(_parse_assignment(text) for text in settings)
+    changes: dict[str, Any] = {}
+    for group in settings:
+        pairs = group if isinstance(group, Mapping) else map(_parse_assignment, group)
+        changes.update(pairs)
     data = _RECIPE.dump_python(recipe, mode="json")
-    for key, value in settings.items():
+    if changes.get(_BACKBONE, recipe.model.backbone) != recipe.model.backbone:
+        _switch_backbone(data, str(changes[_BACKBONE]))
+    for key, value in changes.items():
         for_all = key == "training.epochs" and not isinstance(value, Mapping)
         _set(data, key, dict.fromkeys(MODALITIES, value) if for_all else value)
     return _validated(data, file=None, lines={})
+
+
+def _switch_backbone(data: dict[str, Any], backbone: str) -> None:
+    own = data["backbones"].get(backbone, {})
+    data["published"] = own.pop("published", None)
+    data["training"].update((key, value) for key, value in own.items() if value is not None)
+    data["backbones"] = {}
 
 
 def _parse_assignment(text: str) -> tuple[str, Any]:
@@ -477,8 +540,8 @@ def _recipe_error(
     """
     problems = error.errors()
     problem = next((p for p in problems if p["type"] == "unexpected_keyword_argument"), problems[0])
-    # The name of the loader's kind appears in pydantic's path but not in the file.
-    place = tuple(str(part) for part in problem["loc"] if part not in ("nw-ucla", "ntu"))
+    # The loader's kind, and that a key is meant, are in pydantic's path but not in the file.
+    place = tuple(str(part) for part in problem["loc"] if part not in ("nw-ucla", "ntu", "[key]"))
     field = ".".join(place) or None
     line = lines.get(place)
     if problem["type"] == "unexpected_keyword_argument":
@@ -504,6 +567,8 @@ def _lower_first(text: str) -> str:
 def _known_keys(section: Sequence[str]) -> list[str]:
     """The valid keys of a section of a recipe, over all its kinds."""
     kinds: list[Any] = [Recipe]
+    if section[:1] == ("backbones",):  # the name of a backbone comes between section and keys
+        section = (*section[:1], *section[2:])
     for name in section:
         fields = {f.name: f for kind in kinds for f in dataclasses.fields(kind)}
         kinds = _SECTIONS.get(name, []) if name in fields else []
@@ -522,6 +587,7 @@ _SECTIONS: dict[str, list[Any]] = {
     "evaluation": [EvaluationSettings],
     "ensemble": [EnsembleWeights],
     "published": [PublishedAccuracy],
+    "backbones": [BackboneSettings],
 }
 
 
@@ -532,5 +598,5 @@ def _nearest(name: str, known: Sequence[str]) -> str | None:
     return f"Known: {', '.join(sorted(known))}." if known else None
 
 
-def _one_of(names: Sequence[str]) -> str:
+def _one_of(names: Iterable[str]) -> str:
     return "one of " + ", ".join(names)

@@ -4,6 +4,8 @@ What counts, for the step whose module is ``components.<step>.component``:
 
 * every module of ``components`` and ``frhead_core`` that it reaches through import statements
   wherever they stand, also inside functions, together with the ``__init__`` of their packages;
+* where a module is imported by a name that is only known later,
+  ``import_module(f"package.{name}")``, every module of that package;
 * every other file in the folders of the reached modules, or in folders within them that are no
   packages, that one of the reached modules names, or that no module beside it names at all (then
   nobody can tell who reads it). A template that only the report names is no reason to train again.
@@ -72,7 +74,11 @@ def _import_closure(module: str, root: Path) -> set[Path]:
         if file is None or file in reached:
             continue
         reached.add(file)
-        waiting += _imported_names(_parse(file), name, file)
+        package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+        text = file.read_text(encoding="utf-8")
+        waiting += _imported_names(text, package)
+        for folder in _packages_of_any_name(text):
+            waiting += [f"{folder}.{path.stem}" for path in _modules_in(folder, root)]
         # Importing a.b.c runs a and a.b first.
         waiting += [name.rpartition(".")[0]] if "." in name else []
     return reached
@@ -86,17 +92,38 @@ def _module_file(name: str, root: Path) -> Path | None:
     return next((file for file in candidates if file.is_file()), None)
 
 
-def _imported_names(tree: ast.Module, module: str, file: Path) -> Iterator[str]:
+@cache
+def _imported_names(text: str, package: str) -> list[str]:
     """Names that may be modules: ``from a import b`` gives both ``a`` and ``a.b``."""
-    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(tree):
+    names = []
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
             origin = importlib.util.resolve_name(base, package) if node.level else base
-            yield origin
-            yield from (f"{origin}.{alias.name}" for alias in node.names)
+            names += [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
+    return names
+
+
+@cache
+def _packages_of_any_name(text: str) -> list[str]:
+    """Packages of which ``import_module(f"package.{name}")`` takes a module by its name."""
+    packages = []
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Call(
+                func=ast.Name("import_module") | ast.Attribute(attr="import_module"),
+                args=[ast.JoinedStr(values=[ast.Constant(str(start)), *_]), *_],
+            ) if start.endswith("."):
+                packages.append(start.removesuffix("."))
+    return packages
+
+
+def _modules_in(package: str, root: Path) -> Iterable[Path]:
+    if package.partition(".")[0] not in LOCAL_PACKAGES:
+        return []
+    return root.joinpath(*package.split(".")).glob("*.py")
 
 
 def _data_files(folder: Path, reached: set[Path]) -> Iterator[Path]:
@@ -119,21 +146,13 @@ def _other_files(folder: Path) -> Iterator[Path]:
 
 
 def _names(module: Path, file_name: str) -> bool:
-    return any(file_name in text for text in _string_literals(_parse(module)))
-
-
-def _string_literals(tree: ast.Module) -> Iterable[str]:
-    return (
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    )
-
-
-def _parse(file: Path) -> ast.Module:
-    return _parse_text(file.read_text(encoding="utf-8"))
+    return any(file_name in text for text in _string_literals(module.read_text(encoding="utf-8")))
 
 
 @cache
-def _parse_text(text: str) -> ast.Module:
-    return ast.parse(text)
+def _string_literals(text: str) -> list[str]:
+    return [
+        node.value
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]

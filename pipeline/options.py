@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from frhead_core.backbones import BACKBONES
+
 if TYPE_CHECKING:
     from frhead_core.config import Modality, Recipe
 
@@ -120,7 +122,7 @@ _RECIPE_OPTIONS = (
     click.option("--epochs", type=click.IntRange(min=1), help="Epochs to train."),
     seed_option,
     click.option("--precision", help="float32 or bfloat16."),
-    click.option("--backbone", help="Name of the backbone, for example ctrgcn."),
+    click.option("--backbone", help=f"One of {', '.join(BACKBONES)}."),
     click.option(
         "--hold-out-validation",
         is_flag=True,
@@ -167,7 +169,7 @@ def chosen_recipe(
         "training.hold_out_validation": hold_out_validation or None,
     }
     given = {key: value for key, value in changes.items() if value is not None}
-    return override(override(load_recipe(benchmark), given), settings)
+    return override(load_recipe(benchmark), given, settings)
 
 
 def apart(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

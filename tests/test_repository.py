@@ -16,6 +16,7 @@ import click
 import pytest
 
 from frhead_core import config
+from frhead_core.backbones import BACKBONES
 from pipeline.cli import cli
 
 ROOT = Path(__file__).parents[1]
@@ -198,6 +199,18 @@ def test_readme_states_the_published_accuracies_of_the_recipe(name):
     assert published and row
     stated = [float(cell) for cell in row.group().split("|")[3:-1]]
     assert stated == [getattr(published, modality) for modality in (*config.MODALITIES, "ensemble")]
+
+
+@pytest.mark.parametrize(
+    ("page", "pattern"),
+    [
+        ("README.md", r"^\| `(\w+)` \| [^|]+ \| [\d,]+; [\d,]+ \|$"),
+        ("docs/recipes.md", r"`(\w+)`(?=[^|]*\| ctrgcn \|$)"),
+    ],
+)
+def test_documentation_lists_every_backbone(page, pattern):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert set(re.findall(pattern, text, re.MULTILINE)) == set(BACKBONES)
 
 
 @pytest.mark.parametrize(

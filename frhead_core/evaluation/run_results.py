@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from frhead_core.config import MODALITIES, Modality, Recipe, recipe_to_json
+from frhead_core.config import MODALITIES, Modality, Recipe, Split, recipe_to_json
 from frhead_core.data.step_report import StepReport
 from frhead_core.data.store import SequenceStore
 from frhead_core.errors import InputError
@@ -148,9 +148,13 @@ def trained_recipe(recipe: Recipe, models: Mapping[Modality, ModelArtifact]) -> 
             trained.training, epochs=dataclasses.replace(trained.training.epochs, **epochs)
         ),
         ensemble=recipe.ensemble,
-        # Published figures are about the published split.
-        published=recipe.published if trained.split == recipe.split else None,
+        # Published figures are about the published split and backbone.
+        published=recipe.published if _compared(trained) == _compared(recipe) else None,
     )
+
+
+def _compared(recipe: Recipe) -> tuple[Split, str]:
+    return recipe.split, recipe.model.backbone
 
 
 def _check_same_settings(first: ModelArtifact, other: ModelArtifact) -> None:

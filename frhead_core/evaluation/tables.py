@@ -139,9 +139,11 @@ def published_accuracy(recipe: Recipe, scores: Scores | None, name: str) -> floa
     """The published top-1 accuracy in percent that scores can be held against, if there is one.
 
     An ensemble of fewer than all four modalities has none, nor have scores of another part than
-    the test part.
+    the test part, or of another backbone than the recipe's.
     """
     if recipe.published is None or (scores and set(scores.parts) != {"test"}):
+        return None
+    if scores and scores.metadata.get("backbone") not in (None, recipe.model.backbone):
         return None
     if name == "ensemble" and scores and len(scores.metadata["weights"]) < len(MODALITIES):
         return None

@@ -2,47 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
+import numpy as np
+
+from frhead_core.backbones import BACKBONES
 from frhead_core.config import Recipe
-from frhead_core.errors import RecipeError
 from frhead_core.models.backbone import Backbone
-from frhead_core.models.ctrgcn import CTRGCN
 from frhead_core.models.fr_head import ContrastSettings, FRHead
 from frhead_core.models.recogniser import Recogniser
 from frhead_core.skeletons import Skeleton, skeleton
 
-BACKBONES: dict[str, Callable[..., Backbone]] = {"ctrgcn": CTRGCN}
+
+def build_backbone(name: str, adjacency: np.ndarray, **settings: Any) -> Backbone:
+    """A backbone with fresh weights; its module is loaded when it is first asked for.
+
+    Args:
+        name: One of :data:`~frhead_core.backbones.BACKBONES`.
+        adjacency: Initial topology (3, V, V): self, inward, outward.
+        settings: ``classes``, ``persons``, ``base_channels``, ``in_channels`` and ``dropout``, as
+            in :class:`~frhead_core.models.ten_blocks.TenBlocks`.
+    """
+    module = import_module(f"frhead_core.models.{name}")
+    backbone: Backbone = getattr(module, BACKBONES[name].class_name)(adjacency, **settings)
+    return backbone
 
 
 def build_model(recipe: Recipe) -> Recogniser:
-    """The recogniser of a recipe, with fresh weights from torch's global random state.
-
-    Raises:
-        RecipeError: If the recipe names an unknown backbone.
-    """
+    """The recogniser of a recipe, with fresh weights from torch's global random state."""
     joints = skeleton(recipe.skeleton)
-    backbone = _build_backbone(recipe, joints)
-    head = _build_head(recipe, backbone, joints) if recipe.head.enabled else None
-    return Recogniser(backbone, head, recipe.classes)
-
-
-def _build_backbone(recipe: Recipe, joints: Skeleton) -> Backbone:
     settings = recipe.model
-    if settings.backbone not in BACKBONES:
-        raise RecipeError(
-            "unknown backbone",
-            field="model.backbone",
-            found=settings.backbone,
-            expected="one of " + ", ".join(sorted(BACKBONES)),
-        )
-    return BACKBONES[settings.backbone](
+    backbone = build_backbone(
+        settings.backbone,
         joints.adjacency(),
         classes=recipe.outputs,
         persons=recipe.loader.persons,
         base_channels=settings.base_channels,
         dropout=settings.dropout,
     )
+    head = _build_head(recipe, backbone, joints) if recipe.head.enabled else None
+    return Recogniser(backbone, head, recipe.classes)
 
 
 def _build_head(recipe: Recipe, backbone: Backbone, joints: Skeleton) -> FRHead:

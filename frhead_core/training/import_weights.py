@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,12 @@ from torch import Tensor
 from frhead_core.config import Modality, Recipe, override
 from frhead_core.errors import InputError
 from frhead_core.models.recogniser import Recogniser
-from frhead_core.models.reference_weights import load_reference_state
+from frhead_core.models.reference.weights import (
+    UNUSED,
+    load_reference_state,
+    recognised_backbone,
+    without_prefixes,
+)
 from frhead_core.models.registry import build_model
 from frhead_core.training.artifact import write_artifact
 from frhead_core.training.checkpoint import contiguous_state
@@ -27,7 +33,9 @@ class ImportReport:
 
     Attributes:
         directory: The model artifact that was written.
+        backbone: Name of the backbone.
         tensors: How many tensors the file holds.
+        unused: How many of them take no part in the reference's model, and have no place in ours.
         head: Whether it holds an FR-Head.
         outputs: Outputs of its classifier.
         base_channels: Channels of its first blocks.
@@ -35,7 +43,9 @@ class ImportReport:
     """
 
     directory: Path
+    backbone: str
     tensors: int
+    unused: int
     head: bool
     outputs: int
     base_channels: int
@@ -46,9 +56,14 @@ class ImportReport:
         """The report in a few lines."""
         head = "with FR-Head" if self.head else "without FR-Head"
         lines = [
-            f"recognised {self.tensors} tensors, {head}: {self.outputs} outputs, "
+            f"recognised {self.backbone} {head}: {self.tensors} tensors, {self.outputs} outputs, "
             f"{self.base_channels} base channels",
         ]
+        if self.unused:
+            lines.append(
+                f"{self.unused} of the tensors are left out: the reference's {self.backbone} has "
+                "them but never uses them"
+            )
         if self.fresh_prototypes:
             lines.append(
                 f"{self.fresh_prototypes} class prototype memories are not in the file and start "
@@ -59,7 +74,7 @@ class ImportReport:
 
 
 def import_weights(
-    file: Path, *, backbone: str, recipe: Recipe, modality: Modality, output: Path
+    file: Path, *, backbone: str | None = None, recipe: Recipe, modality: Modality, output: Path
 ) -> ImportReport:
     """Read the authors' weights and write them as a model artifact.
 
@@ -67,7 +82,7 @@ def import_weights(
 
     Args:
         file: A state dictionary saved by torch, names with or without ``module.``.
-        backbone: Name of the backbone in the registry.
+        backbone: Name of the backbone that they must be of; None takes what their names tell.
         recipe: Benchmark that the weights were trained for; whether there is a head, the outputs
             and the width are taken from the file.
         modality: Modality that the weights were trained for.
@@ -78,24 +93,44 @@ def import_weights(
             message names them.
     """
     tensors = _read_state(file)
-    adapted = _adapted_recipe(recipe, backbone, tensors, file)
+    with _naming(file):
+        tensors = without_prefixes(tensors)
+        recognised = recognised_backbone(tensors)
+    if backbone not in (None, recognised):
+        raise InputError(
+            "the weights are of another backbone",
+            file=file,
+            field="backbone",
+            found=f"names of {recognised}",
+            expected=backbone,
+        )
+    adapted = _adapted_recipe(recipe, recognised, tensors, file)
     torch.manual_seed(adapted.training.seed)  # for prototypes that the file does not hold
     model = build_model(adapted)
-    try:
-        fresh = load_reference_state(model, tensors, backbone)
-    except InputError as error:
-        raise InputError(
-            error.problem, file=file, field=error.field, found=error.found, expected=error.expected
-        ) from error
+    with _naming(file):
+        fresh = load_reference_state(model, tensors, recognised)
     _write(model, adapted, modality, file, output)
     return ImportReport(
         directory=output,
+        backbone=recognised,
         tensors=len(tensors),
+        unused=len(tensors.keys() & UNUSED.get(recognised, frozenset())),
         head=adapted.head.enabled,
         outputs=adapted.outputs,
         base_channels=adapted.model.base_channels,
         fresh_prototypes=len(fresh),
     )
+
+
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    """Errors about the tensors name the file that they are from."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(
+            error.problem, file=file, field=error.field, found=error.found, expected=error.expected
+        ) from error
 
 
 def _read_state(file: Path) -> dict[str, Tensor]:
@@ -119,7 +154,7 @@ def _read_state(file: Path) -> dict[str, Tensor]:
             found=type(content).__name__,
             expected="parameter names to tensors",
         )
-    return {name.rpartition("module.")[2]: tensor for name, tensor in content.items()}
+    return dict(content)
 
 
 def _adapted_recipe(

@@ -7,25 +7,32 @@ from pathlib import Path
 
 import click
 
+from frhead_core.backbones import BACKBONES
 from pipeline import options
 
 
 @click.command("import-weights")
 @click.argument("file", type=options.FILE)
-@click.option("--backbone", required=True, help="Backbone of the weights, for example ctrgcn.")
+@click.option(
+    "--backbone",
+    help=f"Backbone of the weights: {', '.join(BACKBONES)}.  [default: as their names tell]",
+)
 @click.option("--benchmark", required=True, help="Benchmark that they were trained for.")
 @click.option(
     "--modality", default="joint", show_default=True, help="Modality that they were trained on."
 )
 @click.option("--output", required=True, type=options.FOLDER, help="For the model.")
-def command(file: Path, backbone: str, benchmark: str, modality: str, output: Path) -> None:
+def command(file: Path, backbone: str | None, benchmark: str, modality: str, output: Path) -> None:
     """Turn a weights file of the reference implementation (.pt) into a model.
 
-    Example: frhead import-weights FILE.pt --backbone ctrgcn --benchmark nw-ucla --output model
+    Backbone, width, outputs and whether there is an FR-Head are recognised.
+
+    Example: frhead import-weights FILE.pt --benchmark nw-ucla --output model
     """
     from frhead_core.config import check_modality, load_recipe, override
 
-    recipe = override(load_recipe(benchmark), {"model.backbone": backbone})
+    given = {} if backbone is None else {"model.backbone": backbone}
+    recipe = override(load_recipe(benchmark), given)
     chosen = check_modality(modality)
 
     from frhead_core.training.import_weights import import_weights

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +12,7 @@ import yaml
 
 from frhead_core.config import (
     MODALITIES,
+    BackboneSettings,
     NTULoader,
     Recipe,
     benchmark_names,
@@ -89,6 +94,12 @@ def test_published_accuracies_and_weights() -> None:
         ("training.momentum=0", "nesterov needs a momentum above 0"),
         ("loader.window=260", "loader.window is 260.*up to 256"),
         ("loader.persons=2", "loader.persons: input should be 1; found 2"),
+        (
+            "model.backbone=ctrgnc",
+            r"model\.backbone: unknown backbone; found ctrgnc; expected one of aagcn, ctrgcn, "
+            r"stgcn, tcagcn\. Did you mean ctrgcn\?",
+        ),
+        ("model.backbone=[ctrgcn]", r"model\.backbone.*valid string"),
         ("training.batch_size", "not a setting.*expected key=value"),
         ("training.batch_size=[", "training.batch_size.*not valid YAML"),
     ],
@@ -151,6 +162,86 @@ def test_unknown_benchmarks_files_and_modalities() -> None:
         check_modality("bones")
 
 
+def test_backbones_are_known_without_loading_torch() -> None:
+    program = (
+        "import sys; from frhead_core.config import load_recipe, override;"
+        "override(load_recipe('nw-ucla'), ['model.backbone=tcagcn']);"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_settings_recorded_for_another_backbone() -> None:
+    recipe = load_recipe("nw-ucla")
+    for changed in (
+        override(recipe, {"model.backbone": "tcagcn"}),
+        override(recipe, ["model.backbone=tcagcn"]),
+    ):
+        assert set(vars(changed.training.epochs).values()) == {75}
+        assert changed.training.milestones == recipe.training.milestones
+        assert changed.published is None
+        assert changed.backbones == {}
+    plain = override(recipe, {"model.backbone": "stgcn"})
+    assert plain.training == recipe.training
+    assert plain.published is None
+    assert override(recipe, {"model.backbone": "ctrgcn"}) == recipe
+
+
+def test_other_changes_come_after_those_for_the_backbone() -> None:
+    recipe = load_recipe("nw-ucla")
+    first = {"training.epochs": 2}
+    changed = override(recipe, first, ["model.backbone=tcagcn", "training.epochs.bone=3"])
+    assert changed.training.epochs.joint == 2
+    assert changed.training.epochs.bone == 3
+
+
+def test_every_setting_for_a_backbone_takes_effect(tmp_path: Path) -> None:
+    own = {
+        "epochs": dict.fromkeys(MODALITIES, 9),
+        "batch_size": 7,
+        "weight_decay": 0.5,
+        "milestones": [3],
+        "learning_rate": 0.25,
+        "published": dict.fromkeys((*MODALITIES, "ensemble"), 50.0),
+    }
+    assert own.keys() == {field.name for field in dataclasses.fields(BackboneSettings)}
+    path = changed_file(tmp_path, lambda data: data["backbones"].update(stgcn=own))
+    changed = json.loads(recipe_to_json(override(load_recipe(path), {"model.backbone": "stgcn"})))
+    assert changed["published"] == own.pop("published")
+    assert {key: changed["training"][key] for key in own} == own
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        (
+            {"tcagcn": {"epoch": 2}},
+            r"backbones\.tcagcn\.epoch: unknown key\. Did you mean epochs\?",
+        ),
+        ({"tcagcn": {"batch_size": 0}}, r"backbones\.tcagcn\.batch_size: .*greater than 0"),
+        ({"tcagnc": {"batch_size": 8}}, r"backbones\.tcagnc: unknown backbone; found tcagnc"),
+        ({"ctrgcn": {"batch_size": 8}}, r"backbones\.ctrgcn is about the recipe's own backbone"),
+    ],
+)
+def test_bad_settings_for_a_backbone_are_refused_by_name(
+    own: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = changed_file(tmp_path, lambda data: data.update(backbones=own))
+    with pytest.raises(RecipeError, match=message) as caught:
+        load_recipe(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_batch_that_a_backbone_cannot_train_on_is_refused() -> None:
+    recipe = override(load_recipe("nw-ucla"), {"training.batch_size": 1})
+    with pytest.raises(
+        RecipeError, match=r"batch_size times loader.persons is 1; tcagcn .* needs 2"
+    ):
+        override(recipe, {"model.backbone": "tcagcn"})
+    two_bodies = override(load_recipe("ntu60-xsub"), {"training.batch_size": 1})
+    override(two_bodies, {"model.backbone": "tcagcn"})
+
+
 def test_for_training_drops_what_training_does_not_depend_on() -> None:
     recipe = load_recipe("ntu60-xview")
 
@@ -168,7 +259,12 @@ def test_for_training_drops_what_training_does_not_depend_on() -> None:
     assert reduced(same) == reduced(recipe)
     unused = override(
         recipe,
-        {"head.inferred": [], "validation.values": [2], "preparation.max_quarantined_share": 0.5},
+        {
+            "head.inferred": [],
+            "validation.values": [2],
+            "preparation.max_quarantined_share": 0.5,
+            "backbones": {"stgcn": {"batch_size": 8}},
+        },
     )
     assert reduced(unused) == reduced(recipe)
     held_out = override(recipe, {"training.hold_out_validation": True})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from frhead_core.config import benchmark_names
-from frhead_core.models.reference_weights import BACKBONE_RULES
+from frhead_core.models.reference.weights import BACKBONE_RULES
 from tests.golden.files import ENSEMBLE, MODELS, read_json
 
 SCORES, FACTS = "_published_scores.npz", "_published_facts.json"

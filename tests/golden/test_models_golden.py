@@ -1,8 +1,8 @@
-"""CTR-GCN with FR-Head against the numbers of the reference, for every case in the folder."""
+"""Backbones, with and without FR-Head, against the numbers of the reference, case by case."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from frhead_core.models.fr_head import ContrastSettings, FRHead
-from frhead_core.models.recogniser import Losses, Recogniser
-from frhead_core.models.reference_weights import (
+from frhead_core.models.recogniser import Recogniser
+from frhead_core.models.reference.rules import head
+from frhead_core.models.reference.weights import (
     BACKBONE_RULES,
     from_reference,
-    head_rules,
     load_reference_state,
 )
-from frhead_core.models.registry import BACKBONES
+from frhead_core.models.registry import build_backbone
 from frhead_core.skeletons import skeleton
 from tests.golden.cases import CASES, SUPPORTED
 from tests.golden.files import MODELS, each, read_arrays
@@ -46,7 +46,8 @@ class Case:
     def _model(self) -> Recogniser:
         s = self.settings
         joints = skeleton(GRAPHS[s["graph"]])
-        backbone = BACKBONES[self.backbone](
+        backbone = build_backbone(
+            self.backbone,
             joints.adjacency(),
             classes=s["num_class"],
             persons=s["num_person"],
@@ -90,17 +91,6 @@ class Case:
             if key.startswith(prefix)
         }
 
-    def train_step(self) -> tuple[Losses, Tensor]:
-        """One forward and backward pass in training mode, without an update."""
-        torch.set_num_threads(1)
-        self.model.train()
-        losses = self.model.losses(self.x, self.labels)
-        total = losses.cross_entropy
-        if losses.head is not None:
-            total = total + self.settings["w_cl_loss"] * losses.head.total
-        total.backward()
-        return losses, total.detach()
-
     def reference_pieces(self, ours: dict[str, Tensor]) -> dict[str, Tensor]:
         """Tensors of ours cut back into the reference's, through positions put into the map."""
         shapes = {
@@ -109,7 +99,7 @@ class Case:
             if key.startswith("state/")
         }
         pieces = {}
-        for rule in [*BACKBONE_RULES[self.backbone](), *head_rules()]:
+        for rule in [*BACKBONE_RULES[self.backbone](), *head()]:
             if rule.ours not in ours or any(name not in shapes for name in rule.reference):
                 continue
             sizes = [int(np.prod(shapes[name])) for name in rule.reference]
@@ -125,19 +115,36 @@ class Case:
                 pieces[name] = flat[start : start + size].view(shapes[name])
         return pieces
 
-    def gradients(self) -> dict[str, Tensor]:
-        ours = {n: p.grad for n, p in self.model.named_parameters() if p.grad is not None}
-        return self.reference_pieces(ours)
+
+class Step:
+    """A case's model after one forward and backward pass in training mode, without an update."""
+
+    def __init__(self, case: Case) -> None:
+        torch.set_num_threads(1)
+        self.model = copy.deepcopy(case.model).train()
+        self.losses = self.model.losses(case.x, case.labels)
+        self.total = self.losses.cross_entropy
+        if self.losses.head is not None:
+            self.total = self.total + case.settings["w_cl_loss"] * self.losses.head.total
+        self.total.backward()
+        gradients = {n: p.grad for n, p in self.model.named_parameters() if p.grad is not None}
+        self.gradients = case.reference_pieces(gradients)
 
 
-@pytest.fixture(params=each(SUPPORTED, "model that can be checked"))
+@pytest.fixture(scope="module", params=each(SUPPORTED, "model that can be checked"))
 def case_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=DTYPES, ids=["float32", "float64"])
-def case(case_name: str, request: pytest.FixtureRequest) -> Iterator[Case]:
-    yield Case(case_name, request.param)
+@pytest.fixture(scope="module", params=DTYPES, ids=["float32", "float64"])
+def case(case_name: str, request: pytest.FixtureRequest) -> Case:
+    """Tests leave its model as it is: they share it."""
+    return Case(case_name, request.param)
+
+
+@pytest.fixture(scope="module")
+def step(case: Case) -> Step:
+    return Step(case)
 
 
 def assert_forward(found: Tensor, expected: np.ndarray | Tensor, dtype: torch.dtype) -> None:
@@ -155,40 +162,34 @@ def expected_array(case: Case, key: str) -> np.ndarray:
     return case.arrays[key]
 
 
-def test_evaluation_logits(case: Case) -> None:
-    case.model.eval()
-    with torch.no_grad():
-        assert_forward(case.model(case.x), expected_array(case, "logits_eval"), case.dtype)
-
-
 def test_evaluation_as_arranged_for_inference(case: Case) -> None:
-    asked = case.model.eval().for_inference(case.dtype)
+    asked = copy.deepcopy(case.model).eval().for_inference(case.dtype)
     with torch.no_grad():
-        assert_forward(asked(case.x), expected_array(case, "logits_eval"), case.dtype)
-        pooled = asked.backbone(case.x).pooled
-    if "hidden_eval" in case.arrays and case.dtype == torch.float32:
-        assert_forward(pooled, case.arrays["hidden_eval"], case.dtype)
-
-
-def test_evaluation_features_and_blocks(case_name: str) -> None:
-    case = Case(case_name, torch.float32)
-    outputs: list[Tensor] = []
-    for block in case.model.backbone.blocks:
-        block.register_forward_hook(lambda module, inputs, output: outputs.append(output))
-    case.model.eval()
-    with torch.no_grad():
-        pooled = case.model.backbone(case.x).pooled
+        logits, pooled, _ = asked.backbone(case.x)
+    assert_forward(logits, expected_array(case, "logits_eval"), case.dtype)
     if "hidden_eval" in case.arrays:
-        assert_forward(pooled, case.arrays["hidden_eval"], case.dtype)
+        assert_forward(pooled, case.arrays["hidden_eval"], torch.float32)
+
+
+def test_evaluation(case: Case) -> None:
+    outputs: list[Tensor] = []
+    model = copy.deepcopy(case.model).eval()
+    for block in model.backbone.blocks:
+        block.register_forward_hook(lambda module, inputs, output: outputs.append(output))
+    with torch.no_grad():
+        logits, pooled, _ = model.backbone(case.x)
+    assert_forward(logits, expected_array(case, "logits_eval"), case.dtype)
+    if "hidden_eval" in case.arrays:
+        assert_forward(pooled, case.arrays["hidden_eval"], torch.float32)
     found = [(o.double().mean().item(), o.double().norm().item()) for o in outputs]
     np.testing.assert_allclose(found, case.arrays["layer_stats_eval"], rtol=1e-4, atol=1e-5)
 
 
-def test_training_step_losses(case: Case) -> None:
-    losses, total = case.train_step()
+def test_training_step_losses(case: Case, step: Step) -> None:
+    losses = step.losses
     assert_forward(losses.logits, expected_array(case, "logits_train"), case.dtype)
     tolerance = 1e-10 if case.dtype == torch.float64 else 1e-5
-    values = {"ce_loss": losses.cross_entropy, "total_loss": total}
+    values = {"ce_loss": losses.cross_entropy, "total_loss": step.total}
     if losses.head is not None:
         values["cl_loss"] = losses.head.total
         for level, terms in zip(("low", "mid", "high", "fin"), losses.head.terms, strict=True):
@@ -198,14 +199,12 @@ def test_training_step_losses(case: Case) -> None:
         assert value.item() == pytest.approx(float(expected_array(case, key)), rel=tolerance), key
 
 
-def test_training_step_gradients(case: Case) -> None:
-    case.train_step()
-    found = case.gradients()
+def test_training_step_gradients(case: Case, step: Step) -> None:
     prefix = "f64/grad/" if case.dtype == torch.float64 else "grad/"
     expected = case.tensors(prefix, torch.float64)
     assert expected
     for name, gradient in expected.items():
-        difference = (found[name].double() - gradient).norm() / gradient.norm()
+        difference = (step.gradients[name].double() - gradient).norm() / gradient.norm()
         if case.dtype == torch.float64:
             allowed = 1e-8
         elif name.startswith(("fc.", "ren_")):
@@ -215,34 +214,27 @@ def test_training_step_gradients(case: Case) -> None:
         assert difference <= allowed, name
 
 
-def test_gradient_norm_of_every_parameter(case_name: str) -> None:
-    case = Case(case_name, torch.float32)
-    case.train_step()
-    found = case.gradients()
+def test_gradient_norm_of_every_parameter(case: Case, step: Step) -> None:
     names = [str(name) for name in case.arrays["grad_norm_names"]]
     for name, expected in zip(names, case.arrays["grad_norms"], strict=True):
         if expected == -1:
-            assert name not in found, f"{name} is unused in the reference"
+            assert name not in step.gradients, f"{name} is unused in the reference"
         elif expected > 1e-4:
             # A scalar's gradient is a sum with cancellation, so its norm is less sharp.
             tolerance = 0.1 if name.endswith("alpha") else 0.02
-            assert found[name].norm().item() == pytest.approx(float(expected), rel=tolerance), name
+            found = step.gradients[name].norm().item()
+            assert found == pytest.approx(float(expected), rel=tolerance), name
         else:
-            assert found[name].norm().item() < 1e-3, name
+            assert step.gradients[name].norm().item() < 1e-3, name
 
 
-def test_prototypes_and_statistics_after_a_step(case_name: str) -> None:
-    case = Case(case_name, torch.float32)
-    case.train_step()
-    expected = case.tensors("proto_after/", torch.float32) | case.tensors(
-        "bn_after/", torch.float32
-    )
-    pieces = case.reference_pieces(case.model.state_dict())
-    mapped = from_reference(case.tensors("proto_after/", torch.float32), case.backbone, head=True)
-    for name, prototypes in mapped.items():
-        assert_forward(case.model.state_dict()[name], prototypes, torch.float32)
-    for name, value in expected.items():
-        if name in pieces:
-            assert_forward(pieces[name], value, torch.float32)
-        else:
-            assert name.endswith(".avg_f"), name
+def test_prototypes_and_statistics_after_a_step(case: Case, step: Step) -> None:
+    state = step.model.state_dict()
+    prototypes = case.tensors("proto_after/", torch.float32)
+    for name, expected in from_reference(prototypes, case.backbone, head=True).items():
+        assert_forward(state[name], expected, torch.float32)
+    statistics = case.tensors("bn_after/", torch.float32)
+    assert statistics
+    pieces = case.reference_pieces(state)
+    for name, expected in statistics.items():
+        assert_forward(pieces[name], expected, torch.float32)

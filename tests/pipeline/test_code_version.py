@@ -51,6 +51,8 @@ def test_a_version_depends_on_the_source_and_not_on_where_it_is(copy: Path) -> N
     [
         ("frhead_core/training/loop.py", {"train_modality"}),
         ("frhead_core/models/ctrgcn.py", set(MODEL_STEPS)),
+        ("frhead_core/models/tcagcn.py", set(MODEL_STEPS)),  # imported by its name in the recipe
+        ("frhead_core/models/reference/tcagcn.py", set()),
         ("frhead_core/evaluation/report.py", {"ensemble_modalities"}),
         ("frhead_core/evaluation/templates/report.html.j2", {"ensemble_modalities"}),
         ("frhead_core/config.py", set(STEPS)),
@@ -106,6 +108,18 @@ def test_every_way_to_import_is_followed(tmp_path: Path, text: str) -> None:
     for name in ("a", "b", "c"):
         assert tmp_path / f"components/{name}.py" in source_files("components.a", tmp_path)
     assert tmp_path / "components/d.py" not in source_files("components.a", tmp_path)
+
+
+@pytest.mark.parametrize("call", ["import_module", "importlib.import_module"])
+def test_a_name_that_is_only_known_later_may_be_any_of_its_package(
+    tmp_path: Path, call: str
+) -> None:
+    write_package(tmp_path, a=f"{call}(f'components.kinds.{{name}}')", b="")
+    write_package(tmp_path, kinds__one="import components.c", kinds__two="", c="")
+    reached = {
+        file.relative_to(tmp_path).as_posix() for file in source_files("components.a", tmp_path)
+    }
+    assert reached == {f"components/{name}.py" for name in ("a", "c", "kinds/one", "kinds/two")}
 
 
 def test_import_circles_end(tmp_path: Path) -> None:

@@ -42,6 +42,19 @@ def test_settings_of_the_recipe_are_told_from_those_of_the_run() -> None:
     assert changes == {"epochs": 2, "settings": ()}
 
 
+@pytest.mark.parametrize(
+    ("backbone", "settings"), [("tcagcn", []), (None, ["model.backbone=tcagcn"])]
+)
+def test_a_backbone_brings_its_settings_and_options_change_them(
+    backbone: str | None, settings: list[str]
+) -> None:
+    recipe = chosen_recipe("nw-ucla", backbone=backbone, settings=settings)
+    assert recipe.training.epochs.joint == 75
+    recipe = chosen_recipe("nw-ucla", epochs=2, backbone=backbone, settings=settings)
+    assert recipe.model.backbone == "tcagcn"
+    assert recipe.training.epochs.joint == 2
+
+
 def test_modalities_come_in_one_order_and_once() -> None:
     assert chosen_modalities("bone, joint,bone") == ["joint", "bone"]
     assert len(chosen_modalities(None)) == 4

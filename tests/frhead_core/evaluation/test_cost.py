@@ -11,12 +11,13 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from frhead_core.backbones import BACKBONES
 from frhead_core.config import Recipe, load_recipe, override
 from frhead_core.errors import InputError
 from frhead_core.evaluation.cost import Cost, together
 from frhead_core.evaluation.cost_measurement import _FURTHER_PRODUCTS, count_flops, measure_cost
 from frhead_core.evaluation.score_files import score_model
-from frhead_core.models.registry import BACKBONES, build_model
+from frhead_core.models.registry import build_model
 from frhead_core.skeletons import skeleton
 from frhead_core.training.model_card import model_card
 

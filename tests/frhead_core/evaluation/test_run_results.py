@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from frhead_core.config import load_recipe, override
+from frhead_core.config import MODALITIES, load_recipe, override
 from frhead_core.errors import InputError
 from frhead_core.evaluation.ensemble import search_weights
 from frhead_core.evaluation.run_results import (
@@ -48,6 +48,16 @@ def test_the_recipe_is_the_one_that_the_models_were_trained_by(made, tiny_demo):
     assert run.recipe.title == load_recipe("demo-nw-ucla").title
     assert run.recipe.ensemble == load_recipe("demo-nw-ucla").ensemble
     assert "Synthetic NW-UCLA" in accuracies_text(run)
+
+
+@pytest.mark.parametrize(
+    ("change", "stay"), [("model.backbone=stgcn", False), ("training.seed=7", True)]
+)
+def test_published_figures_are_about_one_backbone(made, tiny_demo, change, stay):
+    figures = dict.fromkeys((*MODALITIES, "ensemble"), 50.0)
+    given = override(tiny_demo, {"published": figures})
+    run = report(made("j", recipe=override(tiny_demo, [change])), recipe=given)
+    assert (run.recipe.published == given.published) == stay
 
 
 def test_what_training_does_not_depend_on_is_taken_from_the_recipe_given(made, tiny_demo):

@@ -51,6 +51,18 @@ def test_an_ensemble_of_fewer_modalities_has_no_published_figure(four_scores, re
     assert "96.77" not in text
 
 
+def test_another_backbone_has_no_published_figure(four_scores, recipe):
+    others = {
+        name: dataclasses.replace(each, metadata={**each.metadata, "backbone": "stgcn"})
+        for name, each in four_scores.items()
+    }
+    weights = recipe_weights(recipe)
+    result = EnsembleResult(weights, "benchmark", last=combine(others, weights))
+    text = accuracy_table(others, recipe, result)
+    assert "94.40" not in text
+    assert "96.77" not in text
+
+
 def test_no_negative_zero():
     assert difference_text(94.39655, 94.40) == "+0.00"
     assert difference_text(90.0, 94.40) == "-4.40"

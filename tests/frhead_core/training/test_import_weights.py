@@ -15,15 +15,20 @@ from frhead_core.training.artifact import ModelArtifact
 from frhead_core.training.import_weights import import_weights
 
 
-@pytest.fixture(scope="module")
-def golden_state(golden_folder: Path) -> dict[str, torch.Tensor]:
-    """The reference's own state dictionary of a small CTR-GCN with FR-Head, as it was saved."""
-    with np.load(golden_folder / "models" / "ctrgcn_ucla_v0.npz", allow_pickle=False) as arrays:
+def state_of(backbone: str, folder: Path) -> dict[str, torch.Tensor]:
+    """The reference's own state dictionary of a backbone with FR-Head, as it was saved."""
+    with np.load(folder / "models" / f"{backbone}_ucla_v0.npz", allow_pickle=False) as arrays:
         return {
             key.removeprefix("state/"): torch.from_numpy(arrays[key])
             for key in arrays.files
             if key.startswith("state/")
         }
+
+
+@pytest.fixture(scope="module")
+def golden_state(golden_folder: Path) -> dict[str, torch.Tensor]:
+    """That of a small CTR-GCN."""
+    return state_of("ctrgcn", golden_folder)
 
 
 @pytest.fixture
@@ -59,6 +64,62 @@ def test_reads_what_the_reference_saves(
     assert torch.equal(model.state_dict()["backbone.classifier.weight"], golden_state["fc.weight"])
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["named", "recognised"])
+@pytest.mark.parametrize(
+    ("backbone", "tensors", "unused"), [("stgcn", 232, 0), ("aagcn", 442, 0), ("tcagcn", 1432, 60)]
+)
+def test_reads_every_backbone_and_says_what_it_is(
+    golden_folder: Path,
+    demo: Recipe,
+    tmp_path: Path,
+    backbone: str,
+    tensors: int,
+    unused: int,
+    named: bool,
+) -> None:
+    state = state_of(backbone, golden_folder)
+    bare = {f"module.{n}": t for n, t in state.items() if not n.startswith("ren_")}
+    report = import_weights(
+        save(bare, tmp_path / "w.pt"),
+        backbone=backbone if named else None,
+        recipe=demo,
+        modality="joint",
+        output=tmp_path / "model",
+    )
+    assert (report.backbone, report.tensors, report.unused) == (backbone, tensors, unused)
+    text = f"recognised {backbone} without FR-Head: {tensors} tensors, 10 outputs, 64 base channels"
+    assert text in report.text
+    assert (f"{unused} of the tensors are left out" in report.text) == bool(unused)
+    artifact = ModelArtifact.open(tmp_path / "model")
+    assert artifact.recipe.model.backbone == backbone
+    assert artifact.metadata["backbone"] == backbone
+    assert torch.equal(artifact.load().backbone.classifier.weight, state["fc.weight"].float())
+
+
+def test_weights_of_another_backbone_are_refused(
+    golden_folder: Path, demo: Recipe, tmp_path: Path
+) -> None:
+    file = save(state_of("stgcn", golden_folder), tmp_path / "w.pt")
+    with pytest.raises(InputError) as caught:
+        import_weights(
+            file, backbone="ctrgcn", recipe=demo, modality="joint", output=tmp_path / "m"
+        )
+    expected = f"{file}: backbone: the weights are of another backbone; found names of stgcn"
+    assert str(caught.value) == f"{expected}; expected ctrgcn"
+    assert not (tmp_path / "m").exists()
+
+
+def test_weights_for_other_joints_are_refused_by_name_and_shape(
+    golden_state: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    file = save(golden_state, tmp_path / "w.pt")
+    recipe = override(load_recipe("ntu60-xsub"), {"classes": 10})
+    with pytest.raises(
+        InputError, match=r"l1\.gcn1\.PA \(3, 20, 20\) makes .*expected \(3, 25, 25\)"
+    ):
+        import_weights(file, recipe=recipe, modality="joint", output=tmp_path / "m")
+
+
 def test_imported_weights_are_evaluated_without_training(
     golden_state: dict[str, torch.Tensor], demo: Recipe, synthetic_store: Path, tmp_path: Path
 ) -> None:
@@ -88,6 +149,9 @@ def test_more_outputs_than_classes_are_kept_and_trimmed(
     assert model(torch.randn(2, 3, 52, 20, 1)).shape == (2, 8)
 
 
+ONE = torch.zeros(1)
+
+
 class Malicious:
     def __reduce__(self) -> tuple[Any, ...]:
         return (Path.touch, (Path("ran"),))
@@ -98,24 +162,49 @@ class Malicious:
     [
         ({"fc.weight": Malicious()}, "cannot|read safely"),
         ([1, 2], "is not a state dictionary.*found list"),
-        ({"fc.weight": torch.zeros(4, 64)}, "fewer outputs than.*found 4; expected 10"),
-        ({"fc.weight": torch.zeros(10, 64), "extra": torch.zeros(1)}, "found extra"),
-        ({"fc.weight": torch.zeros(10, 64)}, "do not fit.*nothing for backbone"),
-        ({"other": torch.zeros(1)}, r"has no classifier"),
+        ({"other": ONE}, "those of no backbone.*found other"),
+        ({}, "those of no backbone.*found no names"),
     ],
-    ids=["malicious", "list", "few outputs", "unknown name", "missing", "no classifier"],
+    ids=["malicious", "list", "another network", "empty"],
 )
-def test_what_does_not_fit_is_refused_by_name(
+def test_what_is_no_state_of_the_reference_is_refused(
     content: Any, message: str, demo: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    refused(content, message, demo, tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"fc.weight": torch.zeros(4, 128)}, "fewer outputs than.*found 4; expected 10"),
+        ({"extra": ONE}, r"found extra \(1,\)"),
+        ({"data_bn.weight": None}, r"do not fit.*found no data_bn\.weight$"),
+        ({"fc.weight": None}, r"fc\.weight: has no classifier"),
+    ],
+    ids=["few outputs", "unknown name", "missing", "no classifier"],
+)
+def test_what_does_not_fit_is_refused_by_name(
+    change: dict[str, torch.Tensor | None],
+    message: str,
+    golden_state: dict[str, torch.Tensor],
+    demo: Recipe,
+    tmp_path: Path,
+) -> None:
+    changed = {
+        name: tensor for name, tensor in (golden_state | change).items() if tensor is not None
+    }
+    refused(changed, message, demo, tmp_path)
+
+
+def refused(content: Any, message: str, demo: Recipe, tmp_path: Path) -> None:
     file = save(content, tmp_path / "w.pt")
     with pytest.raises(InputError, match=message) as caught:
         import_weights(
             file, backbone="ctrgcn", recipe=demo, modality="joint", output=tmp_path / "m"
         )
     assert str(file) in str(caught.value)
-    assert not (tmp_path / "ran").exists()
     assert not (tmp_path / "m").exists()
 
 

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from frhead_core.backbones import BACKBONES
 from frhead_core.errors import CheckpointError, InputError, NonFiniteLossError
 from frhead_core.models import recogniser
 from frhead_core.models.registry import build_model
@@ -223,9 +224,11 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(
     assert [row["epoch"] for row in notes.rows] == [2]
 
 
-def half_trained(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> TrainingJob:
+def half_trained(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any] | None = None
+) -> TrainingJob:
     """A job of two epochs that was stopped after the first."""
-    job = make_job()
+    job = make_job(settings)
 
     def stop(self: Notes, row: Mapping[str, Any]) -> None:
         raise KeyboardInterrupt
@@ -235,6 +238,21 @@ def half_trained(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> Training
         with pytest.raises(KeyboardInterrupt):
             train(job, Notes())
     return job
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_every_backbone_goes_on_to_the_same_weights(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, backbone: str
+) -> None:
+    settings = {"model.backbone": backbone, "loader.window": 16}
+    notes = Notes()
+    resumed = train(half_trained(make_job, monkeypatch, settings), notes).directory
+    assert [row["epoch"] for row in notes.rows] == [2]
+    other = {"output": tmp_path / "other", "checkpoint_root": tmp_path / "elsewhere"}
+    undisturbed = train(make_job(settings, **other)).directory
+    weights = [(folder / "last.safetensors").read_bytes() for folder in (resumed, undisturbed)]
+    assert weights[0] == weights[1]
+    assert ModelArtifact.open(resumed).metadata["backbone"] == backbone
 
 
 def test_other_number_of_threads_is_refused_unless_accepted(
