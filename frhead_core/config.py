@@ -22,7 +22,7 @@ from frhead_core.errors import RecipeError
 
 Modality = Literal["joint", "bone", "joint_motion", "bone_motion"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
-IndexColumn = Literal["setup", "camera", "performer"]
+IndexColumn = Literal["setup", "camera", "performer", "label"]
 HeadVersion = Literal["V0", "V1", "V2", "NO FN", "NO FP", "NO FN & FP"]
 Precision = Literal["float32", "bfloat16"]
 Compatibility = Literal["reference", "corrected"]
@@ -40,31 +40,54 @@ _HEAD_SIZE = 256
 _BENCHMARK_FOLDER = Path(__file__).parent / "benchmarks"
 
 
+def _check_anchors(anchors: Sequence[str], column: str, values: Sequence[int]) -> None:
+    """Anchors, if there are any, stand for the values of the column ``label``, one for each."""
+    if not anchors:
+        return
+    if column != "label":
+        raise ValueError(f"anchors stand for classes, so column must be label and not {column}")
+    if len(anchors) != len(values) or len(set(anchors)) != len(anchors):
+        raise ValueError(
+            f"{len(set(anchors))} different anchors for {len(values)} classes; every class has one"
+        )
+
+
 @dataclass(frozen=True, config=_STRICT)
 class Split:
     """Which recordings train and which test, by the value of one index column.
 
     ``setups``: first and last setup of the recordings that take part; all if not given. It keeps
     NTU RGB+D 60 apart within NTU RGB+D 120, where the same performers appear again.
+    ``anchors``: names of the recordings by which the test classes are known, one for each label in
+    ``test`` and in that order, where training has none of these classes (one-shot recognition).
     """
 
     column: IndexColumn
     train: tuple[Integer, ...]
     test: tuple[Integer, ...]
     setups: tuple[Integer, Integer] | None = None
+    anchors: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shared = sorted(set(self.train) & set(self.test))
         if shared:
             raise ValueError(f"{self.column} {shared} is in both train and test")
+        _check_anchors(self.anchors, self.column, self.test)
 
 
 @dataclass(frozen=True, config=_STRICT)
 class ValidationSplit:
-    """The part of the training recordings that is held out when a validation split is asked for."""
+    """The part of the training recordings that is held out when a validation split is asked for.
+
+    ``anchors``: as in :class:`Split`, for the classes that are held out.
+    """
 
     column: IndexColumn
     values: tuple[Integer, ...]
+    anchors: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_anchors(self.anchors, self.column, self.values)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -279,11 +302,44 @@ class Recipe:
                     f"validation.values {strange} are not among split.train: only training "
                     "recordings can be held out"
                 )
+        if self.split.anchors:
+            self._check_one_shot()
+        elif self.validation.anchors:
+            raise ValueError("validation.anchors without split.anchors")
+
+    def _check_one_shot(self) -> None:
+        if self.classes != len(self.split.train):
+            raise ValueError(
+                f"classes is {self.classes}; with split.anchors it is the number of classes to "
+                f"train on, those of split.train: {len(self.split.train)}"
+            )
+        if len(self.validation.anchors) != len(self.validation.values):
+            raise ValueError(
+                "validation.anchors: with split.anchors, every class in validation.values needs one"
+            )
 
     @property
     def outputs(self) -> int:
         """Width of the classifier in training."""
         return self.model.reference_outputs or self.classes
+
+    @property
+    def trained_labels(self) -> tuple[int, ...]:
+        """Label, as in the sequence store, of each of the K classes that the classifier knows."""
+        return self.split.train if self.split.anchors else tuple(range(self.classes))
+
+    def anchors(self, part: str) -> tuple[str, ...]:
+        """Names of the anchors that samples of a part are compared with; none: classified."""
+        return {"test": self.split.anchors, "validation": self.validation.anchors}.get(part, ())
+
+    def scored_labels(self, part: str) -> tuple[int, ...]:
+        """Label, as in the sequence store, of each class that samples of a part have a score for.
+
+        Without anchors those are the classes that the classifier knows, and with anchors theirs.
+        """
+        if not self.anchors(part):
+            return self.trained_labels
+        return self.split.test if part == "test" else self.validation.values
 
     def for_training(self, modality: Modality) -> Recipe:
         """The recipe without what training one modality does not depend on.
@@ -292,12 +348,14 @@ class Recipe:
         """
         epochs = getattr(self.training.epochs, modality)
         same_epochs = ModalityEpochs(**dict.fromkeys(MODALITIES, epochs))
-        held_out = self.validation.values if self.training.hold_out_validation else ()
+        held_out = self.validation
+        if not self.training.hold_out_validation:
+            held_out = dataclasses.replace(held_out, values=(), anchors=())
         return dataclasses.replace(
             self,
             title="",
             preparation=Preparation(),
-            validation=dataclasses.replace(self.validation, values=held_out),
+            validation=held_out,
             head=dataclasses.replace(self.head, inferred=()),
             training=dataclasses.replace(self.training, epochs=same_epochs),
             ensemble=None,
@@ -306,7 +364,6 @@ class Recipe:
 
 
 _RECIPE = TypeAdapter(Recipe)
-_SPLIT = TypeAdapter(Split)
 
 
 def check_modality(name: str) -> Modality:

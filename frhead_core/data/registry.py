@@ -24,7 +24,6 @@ class Dataset:
         suffix: How its raw files end.
         centre: Moves a sequence, (M, T, V, C), to the origin.
         passes_denoising: Why nothing is filtered; None where bodies are tracked, and filtered.
-        one_shot: Whether it has the one-shot protocol.
     """
 
     skeleton: str
@@ -33,7 +32,6 @@ class Dataset:
     suffix: str
     centre: Callable[[np.ndarray], np.ndarray]
     passes_denoising: str | None = None
-    one_shot: bool = False
 
 
 def _centre_on_first_spine(bodies: np.ndarray) -> np.ndarray:
@@ -41,14 +39,13 @@ def _centre_on_first_spine(bodies: np.ndarray) -> np.ndarray:
     return centred
 
 
-def _ntu(facts: NTUFacts, *, one_shot: bool) -> Dataset:
+def _ntu(facts: NTUFacts) -> Dataset:
     return Dataset(
         skeleton="ntu",
         classes=facts.classes,
         dtype="float32",  # as the reference
         suffix=ntu_names.SUFFIX,
         centre=ntu_centre.centre,
-        one_shot=one_shot,
     )
 
 
@@ -63,8 +60,8 @@ DATASETS = {
             "Passed through unchanged: every NW-UCLA recording holds exactly one tracked body."
         ),
     ),
-    NTU60.name: _ntu(NTU60, one_shot=False),
-    NTU120.name: _ntu(NTU120, one_shot=True),
+    NTU60.name: _ntu(NTU60),
+    NTU120.name: _ntu(NTU120),
 }
 
 

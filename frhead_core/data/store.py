@@ -37,7 +37,7 @@ class SequenceStore(PackedSequences):
     def rows(self, benchmark: str, part: str) -> np.ndarray:
         """Index rows of a part of a benchmark's split.
 
-        That is ``"train"`` or ``"test"``; the one-shot protocol also has ``"anchor"``.
+        That is ``"train"`` or ``"test"``; a one-shot protocol also has ``"anchor"``.
 
         Returns:
             (n,) int64, ascending.

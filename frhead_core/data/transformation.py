@@ -44,7 +44,7 @@ def transform_sequences(
     facts = find_dataset(dataset)
     sequences = open_for(dataset, DenoisedSequences, denoised)
     metadata = replace(sequences.metadata, kind=SequenceStore.kind)
-    parts, notes = part_columns(sequences.index, splits, facts, preparation)
+    parts, notes = part_columns(sequences.index, splits, preparation)
     with PackedWriter(
         output,
         metadata,

@@ -23,7 +23,7 @@ from frhead_core.evaluation.cost import Cost
 from frhead_core.evaluation.ensemble import EnsembleResult
 from frhead_core.evaluation.pages import TEMPLATES, render
 from frhead_core.evaluation.scores import Scores
-from frhead_core.evaluation.tables import weights_text, which_text
+from frhead_core.evaluation.tables import NOTHING_PUBLISHED, weights_text, which_text
 from frhead_core.files import write_atomically
 from frhead_core.skeletons import skeleton
 
@@ -93,6 +93,7 @@ def _context(report: RunReport) -> dict[str, Any]:
         "rows": rows,
         "best_text": report_tables.best_text(rows),
         "headline": report_tables.headline(rows),
+        "nothing_published": NOTHING_PUBLISHED,
         "weights_text": (
             weights_text(report.ensemble.origin, report.recipe) if report.ensemble else None
         ),

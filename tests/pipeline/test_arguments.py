@@ -9,7 +9,7 @@ from pipeline.arguments import pipeline_arguments, splits_of_store
 def test_benchmarks_that_are_prepared_alike_share_a_store() -> None:
     assert set(splits_of_store(load_recipe("ntu60-xsub"))) == {"ntu60-xsub", "ntu60-xview"}
     assert set(splits_of_store(load_recipe("nw-ucla"))) == {"nw-ucla"}
-    whole = {"ntu60-xsub", "ntu60-xview", "ntu120-xsub", "ntu120-xset"}
+    whole = {"ntu60-xsub", "ntu60-xview", "ntu120-xsub", "ntu120-xset", "ntu120-oneshot"}
     larger = load_recipe("ntu120-xset")
     assert set(splits_of_store(larger)) == whole
     assert set(splits_of_store(override(larger, ["preparation.official_list=false"]))) == whole
