@@ -204,7 +204,7 @@ def test_readme_states_the_published_accuracies_of_the_recipe(name):
     "page",
     [
         *("README.md", "Makefile"),
-        *("docs/data.md", "docs/architecture.md", "docs/experiments.md"),
+        *("docs/data.md", "docs/own-data.md", "docs/architecture.md", "docs/experiments.md"),
     ],
 )
 def test_documentation_names_commands_that_exist(page):

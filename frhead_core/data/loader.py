@@ -69,8 +69,8 @@ class SampleBatches:
         workers: Processes that prepare batches ahead; 0 prepares them in this one.
 
     Raises:
-        InputError: If the store has another joint layout, there are no rows, the rows do not fill
-            one training batch, or a label is not among the classes.
+        InputError: If the store has another joint layout or too many bodies, there are no rows,
+            the rows do not fill one training batch, or a label is not among the classes.
     """
 
     def __init__(
@@ -90,6 +90,7 @@ class SampleBatches:
     ) -> None:
         _check_layout(store, skeleton)
         self._rows = np.asarray(rows, dtype=np.int64)
+        _check_bodies(store, self._rows, loader)
         self._batch_size = batch_size
         self._training = training
         self._seed = seed
@@ -177,13 +178,27 @@ def _transform(loader: NWUCLALoader | NTULoader, skeleton: Skeleton) -> Transfor
 
 
 def _check_layout(store: SequenceStore, skeleton: Skeleton) -> None:
-    if store.metadata.skeleton != skeleton.name:
+    there = store.layout
+    if there != skeleton:
         raise InputError(
             "the store has another joint layout",
             file=store.directory,
             field="skeleton",
-            found=store.metadata.skeleton,
-            expected=skeleton.name,
+            found=there.name,
+            expected=skeleton.name if skeleton.name != there.name else "the recipe's of that name",
+            hint="Prepare the data with the recipe",
+        )
+
+
+def _check_bodies(store: SequenceStore, rows: np.ndarray, loader: NWUCLALoader | NTULoader) -> None:
+    bodies = store.index["bodies"].to_numpy()[rows]
+    if isinstance(loader, NWUCLALoader) and (bodies > 1).any():
+        raise InputError(
+            "the transform takes sequences of one body",
+            file=store.directory,
+            field=str(store.index["name"].to_numpy()[rows[np.argmax(bodies > 1)]]),
+            found=f"{bodies.max()} bodies",
+            expected="loader.transform ntu, or one body",
         )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from frhead_core.config import Preparation, Split
-from frhead_core.data.store import PARTS
+from frhead_core.config import Preparation, Split, Value
+from frhead_core.data.store import PARTS, index_column
 from frhead_core.errors import InputError
 
 Parts = dict[str, list[str]]
+
+_MOST_VALUES = 200  # of which each is said
 
 
 def part_columns(
@@ -47,8 +49,9 @@ def assign_parts(index: pd.DataFrame, split: Split) -> list[str]:
     Raises:
         InputError: If a recording's value is in neither list of the split.
     """
-    part_of = dict.fromkeys(split.train, "train") | dict.fromkeys(split.test, "test")
-    parts = index[split.column].map(part_of)
+    part_of: dict[Value, str] = dict.fromkeys(split.train, "train")
+    part_of |= dict.fromkeys(split.test, "test")
+    parts = index_column(index, split.column).map(part_of)
     parts = parts.mask(index["name"].isin(split.anchors), "anchor")
     if split.setups is not None:
         parts = parts.where(index["setup"].between(*split.setups), "")
@@ -59,10 +62,17 @@ def assign_parts(index: pd.DataFrame, split: Split) -> list[str]:
             "the recording is in no part of the split",
             field=str(row["name"]),
             found=f"{split.column} {row[split.column]}",
-            expected=f"one of {sorted(part_of)}",
+            expected=f"one of {_some(part_of)}",
             hint="Correct split.train and split.test of the recipe",
         )
     return [str(part) for part in parts]
+
+
+def _some(values: Iterable[Value]) -> list[Value] | str:
+    ordered = sorted(values, key=lambda value: (isinstance(value, str), value))
+    if len(ordered) <= _MOST_VALUES:
+        return ordered
+    return f"the {len(ordered):,} in split.train and split.test"
 
 
 def count_parts(parts: Parts) -> dict[str, int]:

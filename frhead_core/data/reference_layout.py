@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from frhead_core.config import NTULoader, Recipe, load_recipe
-from frhead_core.data.store import SequenceStore
+from frhead_core.config import NTULoader, Recipe, Value, load_recipe
+from frhead_core.data.store import SequenceStore, index_column
 from frhead_core.errors import InputError
 
 PERSONS, JOINTS, AXES = 2, 25, 3
@@ -48,7 +49,7 @@ class ReferenceLayout:
         """
         rows = store.rows(self.benchmark, part)
         split = self.recipe.split
-        keys = _places(store.index[split.column], (*split.train, *split.test))[rows]
+        keys = _places(index_column(store.index, split.column), (*split.train, *split.test))[rows]
         return rows[np.argsort(keys, kind="stable")]
 
 
@@ -81,7 +82,7 @@ def reference_layout(benchmark: str) -> ReferenceLayout:
     )
 
 
-def _places(values: pd.Series[int], order: Sequence[int]) -> np.ndarray:
+def _places(values: pd.Series[Any], order: Sequence[Value]) -> np.ndarray:
     """Where each value stands in a list; imported recordings without such a value come first."""
     place = {value: number for number, value in enumerate(order)}
     return values.map(place).fillna(-1).to_numpy(dtype=np.int64)

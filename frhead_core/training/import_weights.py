@@ -17,6 +17,7 @@ from frhead_core.errors import InputError
 from frhead_core.models.recogniser import Recogniser
 from frhead_core.models.reference_weights import load_reference_state
 from frhead_core.models.registry import build_model
+from frhead_core.skeletons import skeleton
 from frhead_core.training.artifact import write_artifact
 from frhead_core.training.checkpoint import contiguous_state
 
@@ -163,7 +164,7 @@ def _write(model: Recogniser, recipe: Recipe, modality: Modality, file: Path, ou
         metadata={
             "benchmark": recipe.name,
             "backbone": recipe.model.backbone,
-            "skeleton": recipe.skeleton,
+            "skeleton": skeleton(recipe.skeleton).name,
             "origin": f"imported from {file.name}, SHA-256 {digest}",
             "seed": None,
             "precision": recipe.training.precision,

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from frhead_core.config import EvaluationSettings, Modality, Recipe, recipe_to_json
+from frhead_core.config import EvaluationSettings, Modality, Recipe, Value, recipe_to_json
 from frhead_core.data.class_map import ClassMap
 from frhead_core.data.loader import Batch
 from frhead_core.data.store import SequenceStore
@@ -405,17 +405,15 @@ class _Run:
 
     def _metadata(self, metrics: dict[str, dict[str, Any]]) -> dict[str, Any]:
         recipe = self.job.recipe
-        split = recipe.split
-        trained_on = f"{split.column} {', '.join(map(str, split.train))}"
+        trained_on = _values_text(recipe.split.column, recipe.split.train)
         if self.settings.hold_out_validation:
             held_out = recipe.validation
-            values = ", ".join(map(str, held_out.values))
-            trained_on += f" without {held_out.column} {values}"
+            trained_on += f" without {_values_text(held_out.column, held_out.values)}"
         return {
             "benchmark": recipe.name,
             "backbone": recipe.model.backbone,
             "classes": list(ClassMap(recipe.trained_labels).names(self.store.metadata.classes)),
-            "skeleton": recipe.skeleton,
+            "skeleton": self.store.layout.name,
             "code_version": self.job.code_version,
             "data_fingerprint": self.store.metadata.data_fingerprint,
             "seed": self.settings.seed,
@@ -435,3 +433,9 @@ class _Run:
 
     def _cost(self) -> Cost:
         return measure_cost(self.result, self.evaluation.first_batch(), self.settings.precision)
+
+
+def _values_text(column: str, values: Sequence[Value]) -> str:
+    if column == "name":
+        return f"{len(values)} recordings by name"
+    return f"{column} {', '.join(map(str, values))}"

@@ -9,7 +9,7 @@ import numpy as np
 from frhead_core.config import Modality, Recipe
 from frhead_core.data.class_map import ClassMap
 from frhead_core.data.loader import WHOLE, SampleBatches
-from frhead_core.data.store import SequenceStore
+from frhead_core.data.store import SequenceStore, index_column
 from frhead_core.errors import InputError
 from frhead_core.skeletons import skeleton
 
@@ -30,8 +30,8 @@ def part_rows(store: SequenceStore, recipe: Recipe, part: Part) -> np.ndarray:
     """
     rows = store.rows(recipe.name, "test" if part == "test" else "train")
     if part != "test":
-        column = store.index[recipe.validation.column].to_numpy()[rows]
-        held_out = np.isin(column, recipe.validation.values)
+        column = index_column(store.index, recipe.validation.column)
+        held_out = column.isin(recipe.validation.values).to_numpy()[rows]
         if part == "validation":
             names = store.index["name"].to_numpy()[rows]
             rows = rows[held_out & ~np.isin(names, recipe.validation.anchors)]

@@ -50,6 +50,18 @@ def test_a_setting_reaches_the_steps_that_depend_on_it(setting: str, fields: set
     assert {name for name in before if before[name] != after[name]} == fields
 
 
+def test_another_layout_is_read_and_trained_again() -> None:
+    layout = {"name": "stick", "joints": ["hip", "head"], "bones": [["head", "hip"]], "root": "hip"}
+    settings = {"dataset": "own", "skeleton": layout | {"center": "hip"}}
+    one = override(load_recipe("nw-ucla"), settings)
+    other = override(one, ["skeleton.center=head"])
+    before, after = (vars(pipeline_arguments(each, MODALITIES)) for each in (one, other))
+
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"skeleton", "recipe", "trainings"}
+    assert splits_of_store(one) == {"nw-ucla": one.split}
+
+
 def test_epochs_of_one_modality_concern_that_one_alone() -> None:
     recipe = load_recipe("nw-ucla")
     before = pipeline_arguments(recipe, MODALITIES).trainings
