@@ -66,12 +66,12 @@ def import_pyskl(
     """
     recipe = load_recipe(benchmark)
     facts = find_dataset(recipe.dataset)
-    if facts.skeleton != "ntu":
+    if facts.skeleton != "ntu" or recipe.split.anchors:
         raise InputError(
             "there are no annotation files of this kind for the benchmark",
             field="benchmark",
             found=recipe.name,
-            expected="a benchmark of NTU RGB+D",
+            expected="a benchmark of NTU RGB+D, and not one-shot recognition",
         )
     metadata = StoreMetadata(
         kind=SequenceStore.kind,

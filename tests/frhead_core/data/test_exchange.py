@@ -493,6 +493,7 @@ def test_annotations_stay_in_the_file_until_their_turn(tmp_path: Path, protocol:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere\.pkl: cannot be read"):
         import_prepared(tmp_path / "nowhere.pkl", "ntu60-xsub", tmp_path / "s")
-    with pytest.raises(InputError, match="no annotation files of this kind"):
-        path = written(tmp_path / "a.pkl", annotations())
-        import_prepared(path, "nw-ucla", tmp_path / "s")
+    path = written(tmp_path / "a.pkl", annotations())
+    for benchmark in ("nw-ucla", "ntu120-oneshot"):
+        with pytest.raises(InputError, match="no annotation files of this kind"):
+            import_prepared(path, benchmark, tmp_path / "s")

@@ -205,6 +205,20 @@ def test_scores_are_what_the_protocol_says(
         read_scores(tmp_path / "last.npz", recipe=load_recipe("ntu120-xsub"))
 
 
+def test_a_share_of_the_samples_is_compared_with_all_anchors(
+    store: SequenceStore, artifact: ModelArtifact
+) -> None:
+    scorers = [
+        PartScorer(store, RECIPE, "joint", "test", share=share)
+        for share in (None, lambda rows: rows[0::2], lambda rows: rows[1::2])
+    ]
+    model, device = artifact.load("last"), torch.device("cpu")
+    whole, even, odd = (scorer.scores(model, device=device) for scorer in scorers)
+    np.testing.assert_allclose(even, whole[0::2], atol=1e-6)
+    np.testing.assert_allclose(odd, whole[1::2], atol=1e-6)
+    assert len({tuple(scorer.labels) for scorer in scorers}) == 1
+
+
 def test_every_epoch_is_judged_by_the_protocol(
     store: SequenceStore, artifact: ModelArtifact
 ) -> None:
