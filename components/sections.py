@@ -13,9 +13,11 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from frhead_core.config import Preparation, Split
+from frhead_core.skeleton_layout import SkeletonLayout, layout_from_mapping
 
 _PREPARATION = TypeAdapter(Preparation)
 _SPLITS = TypeAdapter(dict[str, Split])
+_LAYOUT = TypeAdapter(SkeletonLayout)
 
 
 def preparation_to_json(preparation: Preparation) -> str:
@@ -36,6 +38,18 @@ def splits_to_json(splits: Mapping[str, Split]) -> str:
 def splits_from_json(text: str) -> dict[str, Split]:
     """What :func:`splits_to_json` wrote."""
     return _SPLITS.validate_json(text)
+
+
+def skeleton_to_json(skeleton: str | SkeletonLayout) -> str:
+    """The name of a joint layout, or the layout itself as canonical JSON."""
+    if isinstance(skeleton, str):
+        return skeleton
+    return _canonical(_LAYOUT.dump_python(skeleton, mode="json"))
+
+
+def skeleton_from_json(text: str) -> str | SkeletonLayout:
+    """What :func:`skeleton_to_json` wrote."""
+    return layout_from_mapping(json.loads(text)) if text.startswith("{") else text
 
 
 def _canonical(data: Any) -> str:

@@ -15,15 +15,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from frhead_core.backbones import BACKBONES
 from frhead_core.errors import RecipeError
+from frhead_core.settings_files import MisplacedError, Place, first_problem, nearest, read_settings
+from frhead_core.skeleton_layout import SkeletonLayout, layout_from_mapping, load_layout
 
 Modality = Literal["joint", "bone", "joint_motion", "bone_motion"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
-IndexColumn = Literal["setup", "camera", "performer"]
+IndexColumn = Literal["setup", "camera", "performer", "replication", "label", "part", "name"]
+TEXT_COLUMNS = ("part", "name")
 HeadVersion = Literal["V0", "V1", "V2", "NO FN", "NO FP", "NO FN & FP"]
 Precision = Literal["float32", "bfloat16"]
 Compatibility = Literal["reference", "corrected"]
@@ -36,10 +39,42 @@ Positive = Annotated[Integer, Field(gt=0)]
 NotNegative = Annotated[Integer, Field(ge=0)]
 Share = Annotated[Number, Field(ge=0.0, le=1.0)]
 
+
+def _index_value(value: Any) -> int | str:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(f"input should be a whole number or a text; found {value!r}")
+    return value
+
+
+Value = Annotated[int | str, PlainValidator(_index_value)]
+"""What an index column holds: texts in ``part`` and ``name``, whole numbers in the others."""
+
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 _HEAD_SIZE = 256
 _BACKBONE = "model.backbone"
 _BENCHMARK_FOLDER = Path(__file__).parent / "benchmarks"
+
+
+def _check_values(values: Sequence[Value], column: str, key: str) -> None:
+    kind = str if column in TEXT_COLUMNS else int
+    for number, value in enumerate(values):
+        if not isinstance(value, kind):
+            expected = "texts" if kind is str else "whole numbers"
+            raise MisplacedError(
+                f"the values of {column} are {expected}; found {value!r}", key, number
+            )
+
+
+def _check_anchors(anchors: Sequence[str], column: str, values: Sequence[Value]) -> None:
+    """Anchors, if there are any, stand for the values of the column ``label``, one for each."""
+    if not anchors:
+        return
+    if column != "label":
+        raise ValueError(f"anchors stand for classes, so column must be label and not {column}")
+    if len(anchors) != len(values) or len(set(anchors)) != len(anchors):
+        raise ValueError(
+            f"{len(set(anchors))} different anchors for {len(values)} classes; every class has one"
+        )
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -48,25 +83,39 @@ class Split:
 
     ``setups``: first and last setup of the recordings that take part; all if not given. It keeps
     NTU RGB+D 60 apart within NTU RGB+D 120, where the same performers appear again.
+    ``anchors``: names of the recordings by which the test classes are known, one for each label in
+    ``test`` and in that order, where training has none of these classes (one-shot recognition).
     """
 
     column: IndexColumn
-    train: tuple[Integer, ...]
-    test: tuple[Integer, ...]
+    train: tuple[Value, ...]
+    test: tuple[Value, ...]
     setups: tuple[Integer, Integer] | None = None
+    anchors: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        shared = sorted(set(self.train) & set(self.test))
+        for key in ("train", "test"):
+            _check_values(getattr(self, key), self.column, key)
+        shared = sorted(set(self.train) & set(self.test), key=str)
         if shared:
             raise ValueError(f"{self.column} {shared} is in both train and test")
+        _check_anchors(self.anchors, self.column, self.test)
 
 
 @dataclass(frozen=True, config=_STRICT)
 class ValidationSplit:
-    """The part of the training recordings that is held out when a validation split is asked for."""
+    """The part of the training recordings that is held out when a validation split is asked for.
+
+    ``anchors``: as in :class:`Split`, for the classes that are held out.
+    """
 
     column: IndexColumn
-    values: tuple[Integer, ...]
+    values: tuple[Value, ...]
+    anchors: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_values(self.values, self.column, "values")
+        _check_anchors(self.anchors, self.column, self.values)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -277,7 +326,7 @@ class Recipe:
     name: str
     title: str
     dataset: str
-    skeleton: str
+    skeleton: str | SkeletonLayout
     classes: Positive
     split: Split
     validation: ValidationSplit
@@ -298,6 +347,10 @@ class Recipe:
                 f"model.reference_outputs is {outputs}, fewer than the {self.classes} classes"
             )
         window = self.loader.window
+        if isinstance(self.skeleton, SkeletonLayout) and self.head.enabled:
+            joints = len(self.skeleton.joints)
+            if joints > _HEAD_SIZE:
+                raise ValueError(f"skeleton has {joints} joints; FR-Head takes up to {_HEAD_SIZE}")
         if self.head.enabled and (window % 4 or window > _HEAD_SIZE):
             raise ValueError(
                 f"loader.window is {window}; FR-Head needs a multiple of 4, because two blocks "
@@ -305,12 +358,27 @@ class Recipe:
             )
         self._check_backbones()
         if self.validation.column == self.split.column:
-            strange = sorted(set(self.validation.values) - set(self.split.train))
+            strange = sorted(set(self.validation.values) - set(self.split.train), key=str)
             if strange:
                 raise ValueError(
                     f"validation.values {strange} are not among split.train: only training "
                     "recordings can be held out"
                 )
+        if self.split.anchors:
+            self._check_one_shot()
+        elif self.validation.anchors:
+            raise ValueError("validation.anchors without split.anchors")
+
+    def _check_one_shot(self) -> None:
+        if self.classes != len(self.split.train):
+            raise ValueError(
+                f"classes is {self.classes}; with split.anchors it is the number of classes to "
+                f"train on, those of split.train: {len(self.split.train)}"
+            )
+        if len(self.validation.anchors) != len(self.validation.values):
+            raise ValueError(
+                "validation.anchors: with split.anchors, every class in validation.values needs one"
+            )
 
     def _check_backbones(self) -> None:
         backbone = self.model.backbone
@@ -332,6 +400,24 @@ class Recipe:
         """Width of the classifier in training."""
         return self.model.reference_outputs or self.classes
 
+    @property
+    def trained_labels(self) -> tuple[int, ...]:
+        """Label, as in the sequence store, of each of the K classes that the classifier knows."""
+        return _labels(self.split.train) if self.split.anchors else tuple(range(self.classes))
+
+    def anchors(self, part: str) -> tuple[str, ...]:
+        """Names of the anchors that samples of a part are compared with; none: classified."""
+        return {"test": self.split.anchors, "validation": self.validation.anchors}.get(part, ())
+
+    def scored_labels(self, part: str) -> tuple[int, ...]:
+        """Label, as in the sequence store, of each class that samples of a part have a score for.
+
+        Without anchors those are the classes that the classifier knows, and with anchors theirs.
+        """
+        if not self.anchors(part):
+            return self.trained_labels
+        return _labels(self.split.test if part == "test" else self.validation.values)
+
     def for_training(self, modality: Modality) -> Recipe:
         """The recipe without what training one modality does not depend on.
 
@@ -339,12 +425,14 @@ class Recipe:
         """
         epochs = getattr(self.training.epochs, modality)
         same_epochs = ModalityEpochs(**dict.fromkeys(MODALITIES, epochs))
-        held_out = self.validation.values if self.training.hold_out_validation else ()
+        held_out = self.validation
+        if not self.training.hold_out_validation:
+            held_out = dataclasses.replace(held_out, values=(), anchors=())
         return dataclasses.replace(
             self,
             title="",
             preparation=Preparation(),
-            validation=dataclasses.replace(self.validation, values=held_out),
+            validation=held_out,
             head=dataclasses.replace(self.head, inferred=()),
             training=dataclasses.replace(self.training, epochs=same_epochs),
             ensemble=None,
@@ -353,8 +441,11 @@ class Recipe:
         )
 
 
+def _labels(values: Sequence[Value]) -> tuple[int, ...]:
+    return tuple(value for value in values if isinstance(value, int))
+
+
 _RECIPE = TypeAdapter(Recipe)
-_SPLIT = TypeAdapter(Split)
 
 
 def check_modality(name: str) -> Modality:
@@ -464,7 +555,7 @@ def _set(data: dict[str, Any], key: str, value: Any) -> None:
     for section in sections:
         node = node.get(section) if isinstance(node, dict) else None
     if not isinstance(node, dict) or last not in node:
-        raise RecipeError("unknown setting", field=key, hint=_nearest(key, _dotted_keys(data)))
+        raise RecipeError("unknown setting", field=key, hint=nearest(key, _dotted_keys(data)))
     node[last] = value
 
 
@@ -478,90 +569,43 @@ def _dotted_keys(data: Mapping[str, Any], prefix: str = "") -> list[str]:
 
 
 def _parse_yaml(path: Path) -> Recipe:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise RecipeError(f"cannot be read ({error.strerror})", file=path) from error
-    except UnicodeDecodeError as error:
-        raise RecipeError("is not UTF-8 text", file=path) from error
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = None if mark is None else mark.line + 1
-        problem = getattr(error, "problem", None) or "is not YAML"
-        raise RecipeError(f"is not valid YAML ({problem})", file=path, line=line) from error
-    if not isinstance(data, dict):
-        raise RecipeError(
-            "is not a recipe",
-            file=path,
-            found=type(data).__name__,
-            expected="a mapping of settings",
-        )
-    return _validated(data, file=path, lines=_key_lines(node, path))
+    data, lines = read_settings(path, "a recipe")
+    return _validated(data, file=path, lines=lines)
 
 
-def _key_lines(
-    node: yaml.Node | None, file: Path, prefix: tuple[str, ...] = ()
-) -> dict[tuple[str, ...], int]:
-    """1-based line of every key of a YAML document, by its path; no key may come twice."""
-    lines: dict[tuple[str, ...], int] = {}
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            place = (*prefix, str(key.value))
-            line = key.start_mark.line + 1
-            if place in lines:
-                raise RecipeError(
-                    f"is there twice, first in line {lines[place]}",
-                    file=file,
-                    line=line,
-                    field=".".join(place),
-                )
-            lines[place] = line
-            lines |= _key_lines(value, file, place)
-    return lines
-
-
-def _validated(data: Any, file: Path | None, lines: Mapping[tuple[str, ...], int]) -> Recipe:
+def _validated(data: Any, file: Path | None, lines: Mapping[Place, int]) -> Recipe:
+    data = data | _own_layout(data, file, lines)
     try:
         return _RECIPE.validate_python(data)
     except ValidationError as error:
-        raise _recipe_error(error, file, lines) from error
+        # The loader's kind, and that a key is meant, are in pydantic's places but not in the file.
+        left_out = ("nw-ucla", "ntu", "[key]")
+        raise first_problem(error, file, lines, _known_keys, left_out=left_out) from error
 
 
-def _recipe_error(
-    error: ValidationError, file: Path | None, lines: Mapping[tuple[str, ...], int]
-) -> RecipeError:
-    """The first problem that pydantic found, as one sentence that names its place.
+def _own_layout(
+    data: Mapping[str, Any], file: Path | None, lines: Mapping[Place, int]
+) -> dict[str, SkeletonLayout]:
+    """The joint layout, if it is not one that comes with the package but described or in a file.
 
-    A misspelt key shows up twice, as one that is missing and one that is unknown; the unknown one
-    is what the user wrote, so it is the one to speak of.
+    From then on it is a part of the recipe. A file is looked for beside that of the recipe.
     """
-    problems = error.errors()
-    problem = next((p for p in problems if p["type"] == "unexpected_keyword_argument"), problems[0])
-    # The loader's kind, and that a key is meant, are in pydantic's path but not in the file.
-    place = tuple(str(part) for part in problem["loc"] if part not in ("nw-ucla", "ntu", "[key]"))
-    field = ".".join(place) or None
-    line = lines.get(place)
-    if problem["type"] == "unexpected_keyword_argument":
-        hint = _nearest(place[-1], _known_keys(place[:-1]))
-        return RecipeError("unknown key", file=file, line=line, field=field, hint=hint)
-    if problem["type"] == "missing":
-        return RecipeError("is missing", file=file, line=lines.get(place[:-1]), field=field)
-    if problem["type"] == "value_error":
-        return RecipeError(str(problem["ctx"]["error"]), file=file, line=line, field=field)
-    return RecipeError(
-        _lower_first(problem["msg"]),
-        file=file,
-        line=line,
-        field=field,
-        found=repr(problem["input"]),
-    )
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
+    given = data.get("skeleton")
+    if isinstance(given, dict):
+        return {"skeleton": layout_from_mapping(given, file, lines, below=("skeleton",))}
+    if isinstance(given, str) and given.endswith((".yaml", ".yml")):
+        folder = Path() if file is None else file.parent
+        return {"skeleton": load_layout(folder / given)}
+    if "skeleton" in data and not isinstance(given, str | SkeletonLayout):
+        raise RecipeError(
+            "is no joint layout",
+            file=file,
+            line=lines.get(("skeleton",)),
+            field="skeleton",
+            found=repr(given),
+            expected="the name of one, its file, or a section with joints and bones",
+        )
+    return {}
 
 
 def _known_keys(section: Sequence[str]) -> list[str]:
@@ -589,13 +633,6 @@ _SECTIONS: dict[str, list[Any]] = {
     "published": [PublishedAccuracy],
     "backbones": [BackboneSettings],
 }
-
-
-def _nearest(name: str, known: Sequence[str]) -> str | None:
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"Did you mean {close[0]}?"
-    return f"Known: {', '.join(sorted(known))}." if known else None
 
 
 def _one_of(names: Iterable[str]) -> str:

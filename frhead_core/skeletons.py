@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from frhead_core.errors import InputError
+from frhead_core.skeleton_layout import SkeletonLayout
 
 Pair = tuple[int, int]
 
@@ -21,7 +22,7 @@ class Skeleton:
         edges: Links (child, parent) that point inward, to the root.
         center: The joint that preparation moves to the origin (the middle of the spine).
         chain: Bones (parent, child) in an order in which every parent is placed before its
-            children, from the first bone's parent outward; empty where no transform needs it.
+            children, from the first bone's parent outward: for scaling bones. Empty if unknown.
         mirrored: Pairs of indices into ``chain``: a bone of the left and the same of the right.
     """
 
@@ -128,15 +129,44 @@ _NTU = Skeleton(
     ),
 )
 
+
+def _described(layout: SkeletonLayout) -> Skeleton:
+    place = {joint: number for number, joint in enumerate(layout.joints)}
+    edges = tuple((place[child], place[parent]) for child, parent in layout.bones)
+    chain = _outward(edges, place[layout.root])
+    bone_to = {child: number for number, (_, child) in enumerate(chain)}
+    return Skeleton(
+        name=layout.name,
+        joints=layout.joints,
+        edges=edges,
+        center=place[layout.center],
+        chain=chain,
+        mirrored=tuple((bone_to[place[one]], bone_to[place[two]]) for one, two in layout.mirrored),
+    )
+
+
+def _outward(edges: tuple[Pair, ...], root: int) -> tuple[Pair, ...]:
+    """The links of a tree as (parent, child), every parent placed before its children."""
+    chain: list[Pair] = []
+    placed = [root]
+    for joint in placed:  # grows on the way
+        children = [child for child, parent in edges if parent == joint]
+        chain += [(joint, child) for child in children]
+        placed += children
+    return tuple(chain)
+
+
 _SKELETONS = {layout.name: layout for layout in (_NW_UCLA, _NTU)}
 
 
-def skeleton(name: str) -> Skeleton:
-    """The joint layout of that name.
+def skeleton(name: str | SkeletonLayout) -> Skeleton:
+    """The joint layout of that name, or the one that is described.
 
     Raises:
-        InputError: If there is none; the message lists the known ones.
+        InputError: If there is none of that name; the message lists the known ones.
     """
+    if isinstance(name, SkeletonLayout):
+        return _described(name)
     if name not in _SKELETONS:
         known = " or ".join(sorted(_SKELETONS))
         raise InputError("unknown joint layout", field="skeleton", found=name, expected=known)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.sections import preparation_to_json, splits_to_json
+from components.sections import preparation_to_json, skeleton_to_json, splits_to_json
 from frhead_core.config import (
     Modality,
     Recipe,
@@ -23,6 +23,7 @@ class PipelineArguments:
 
     Attributes:
         dataset: Name of the dataset.
+        skeleton: Name of the joint layout, or one of the user's own as JSON.
         preparation: Settings of the data steps, as JSON.
         splits: Splits that the sequence store holds, as JSON.
         trainings: For each modality its name and its training recipe as JSON.
@@ -30,6 +31,7 @@ class PipelineArguments:
     """
 
     dataset: str
+    skeleton: str
     preparation: str
     splits: str
     trainings: list[dict[str, str]]
@@ -40,6 +42,7 @@ def pipeline_arguments(recipe: Recipe, modalities: Sequence[Modality]) -> Pipeli
     """The arguments for a recipe and some of its modalities."""
     return PipelineArguments(
         dataset=recipe.dataset,
+        skeleton=skeleton_to_json(recipe.skeleton),
         preparation=preparation_to_json(recipe.preparation),
         splits=splits_to_json(splits_of_store(recipe)),
         trainings=[

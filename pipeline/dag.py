@@ -63,6 +63,7 @@ def build_pipeline(
     def frhead(
         raw: str,
         dataset: str = defaults.dataset,
+        skeleton: str = defaults.skeleton,
         preparation: str = defaults.preparation,
         splits: str = defaults.splits,
         trainings: list = defaults.trainings,  # type: ignore[type-arg]
@@ -73,6 +74,7 @@ def build_pipeline(
         extracted = extract_raw_skeletons(
             raw=raw,
             dataset=dataset,
+            skeleton=skeleton,
             preparation=preparation,
             data_fingerprint=fingerprinted.output,
             code_version=code_version("extract_raw_skeletons"),

@@ -230,7 +230,10 @@ def _concerns_all(error: StepError, plan: Plan) -> bool:
     if not error.step or error.step.startswith(_STEPS_OF_A_VARIANT):
         return False
     arguments = [pipeline_arguments(each.recipe, plan.modalities) for each in plan.variants]
-    return len({(each.dataset, each.preparation, each.splits) for each in arguments}) == 1
+    return (
+        len({(each.dataset, each.skeleton, each.preparation, each.splits) for each in arguments})
+        == 1
+    )
 
 
 def _accuracies_text(trial: Trial) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from components.runtime import input_hash
-from components.sections import preparation_to_json, splits_to_json
+from components.sections import preparation_to_json, skeleton_to_json, splits_to_json
 from frhead_core.config import Recipe
 from frhead_core.data import datasets
 from frhead_core.data.step_report import StepReport
@@ -88,7 +88,7 @@ def prepare(recipe: Recipe, raw: Path, output: Path, reporter: Reporter) -> Step
 
     def extract(directory: Path, progress: Path) -> StepReport:
         return datasets.extract_raw_skeletons(
-            dataset, raw, directory, settings, mark, reporter, progress
+            dataset, raw, directory, settings, mark, reporter, progress, recipe.skeleton
         )
 
     def denoise(directory: Path, progress: Path) -> StepReport:
@@ -101,7 +101,8 @@ def prepare(recipe: Recipe, raw: Path, output: Path, reporter: Reporter) -> Step
             dataset, output / "denoised", directory, splits, settings, reporter, progress
         )
 
-    prepared.step("raw_bodies", "extract_raw_skeletons", text, extract)
+    layout = skeleton_to_json(recipe.skeleton)
+    prepared.step("raw_bodies", "extract_raw_skeletons", text + layout, extract)
     prepared.step("denoised", "denoise_skeletons", text, denoise)
     return prepared.step(
         "sequences", "transform_sequences", text + splits_to_json(splits), transform

@@ -217,7 +217,7 @@ def test_documentation_lists_every_backbone(page, pattern):
     "page",
     [
         *("README.md", "Makefile"),
-        *("docs/data.md", "docs/architecture.md", "docs/experiments.md"),
+        *("docs/data.md", "docs/own-data.md", "docs/architecture.md", "docs/experiments.md"),
     ],
 )
 def test_documentation_names_commands_that_exist(page):

@@ -11,6 +11,7 @@ from components.images import DATA_IMAGE
 def extract_raw_skeletons(
     raw: str,
     dataset: str,
+    skeleton: str,
     preparation: str,
     data_fingerprint: str,
     code_version: str,
@@ -22,6 +23,7 @@ def extract_raw_skeletons(
     Args:
         raw: Directory or zip archive with the raw files; several with commas between them.
         dataset: Name of the dataset.
+        skeleton: Name of the joint layout, or a layout of one's own as JSON.
         preparation: The recipe's preparation settings, as JSON.
         data_fingerprint: Fingerprint of the raw data.
         code_version: Version of the code that this step uses.
@@ -34,7 +36,7 @@ def extract_raw_skeletons(
         from pathlib import Path
 
         from components.artifacts import describe
-        from components.sections import preparation_from_json
+        from components.sections import preparation_from_json, skeleton_from_json
         from frhead_core.data.extraction import extract_raw_skeletons
 
         extract_raw_skeletons(
@@ -45,7 +47,13 @@ def extract_raw_skeletons(
             data_fingerprint,
             reporter=reporter,
             progress_directory=progress_directory(
-                "extract_raw_skeletons", code_version, dataset, preparation, data_fingerprint
+                "extract_raw_skeletons",
+                code_version,
+                dataset,
+                skeleton,
+                preparation,
+                data_fingerprint,
             ),
+            layout=skeleton_from_json(skeleton),
         )
         describe(raw_bodies, report)

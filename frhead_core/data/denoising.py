@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from frhead_core.config import Preparation
+from frhead_core.data import ntu_names
 from frhead_core.data.ntu_filter import filter_bodies
 from frhead_core.data.packed import DenoisedSequences, RawBodies
 from frhead_core.data.packed_copy import copy_sequences, open_for
 from frhead_core.data.packed_writer import PackedWriter
-from frhead_core.data.registry import find_dataset, joints_of
+from frhead_core.data.registry import find_dataset
 from frhead_core.data.step_report import StepReport
 from frhead_core.data.tracked_bodies import TrackedBodies
 from frhead_core.progress import SILENT, Reporter
@@ -24,7 +25,9 @@ def denoise_skeletons(
     reporter: Reporter = SILENT,
     progress_directory: Path | None = None,
 ) -> StepReport:
-    """Choose the actors among the tracked bodies. NW-UCLA passes through, and the report says so.
+    """Choose the actors among the tracked bodies.
+
+    NW-UCLA and datasets of one's own pass through, and the report says so.
 
     Args:
         dataset: Name of the dataset.
@@ -44,7 +47,7 @@ def denoise_skeletons(
             open_for(dataset, TrackedBodies, raw_bodies),
             output,
             preparation,
-            suffix=facts.suffix,
+            suffix=ntu_names.SUFFIX,
             reporter=reporter,
             progress_directory=progress_directory,
         )
@@ -53,7 +56,7 @@ def denoise_skeletons(
     with PackedWriter(
         output,
         metadata,
-        joints=joints_of(dataset),
+        joints=len(bodies.layout.joints),
         progress_directory=progress_directory,
         reporter=reporter,
     ) as writer:

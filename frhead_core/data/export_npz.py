@@ -33,7 +33,7 @@ def export_reference_npz(
 
     Args:
         directory: A sequence store.
-        benchmark: Name of a recipe that the store serves, or ``ntu120-oneshot``.
+        benchmark: Name of a recipe that the store serves.
         output: The file.
         reporter: Told of the progress.
 

@@ -53,7 +53,7 @@ def import_reference_npz(
 
     Args:
         file: The file.
-        benchmark: The benchmark that it is for: name of a recipe, or ``ntu120-oneshot``.
+        benchmark: The benchmark that it is for: name of a recipe.
         output: The store to make.
         reporter: Told of the progress.
 

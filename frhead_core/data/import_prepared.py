@@ -22,7 +22,7 @@ def import_prepared(
 
     Args:
         file: The file.
-        benchmark: Name of a recipe of its dataset, or ``ntu120-oneshot``.
+        benchmark: Name of a recipe of its dataset.
         output: The store to make.
         reporter: Told of the progress.
 

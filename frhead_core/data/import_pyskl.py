@@ -66,12 +66,12 @@ def import_pyskl(
     """
     recipe = load_recipe(benchmark)
     facts = find_dataset(recipe.dataset)
-    if recipe.skeleton != "ntu":
+    if facts.skeleton != "ntu" or recipe.split.anchors:
         raise InputError(
             "there are no annotation files of this kind for the benchmark",
             field="benchmark",
             found=recipe.name,
-            expected="a benchmark of NTU RGB+D",
+            expected="a benchmark of NTU RGB+D, and not one-shot recognition",
         )
     metadata = StoreMetadata(
         kind=SequenceStore.kind,
@@ -167,7 +167,8 @@ def _write(
     for name, entry in sorted(annotations.by_name.items()):
         try:
             recording = _recording(name, entry, recipe)
-            writer.add(recording, facts.centre(_keypoints(entry, file)))
+            keypoints = _keypoints(entry, file)
+            writer.add(recording, facts.centre(keypoints, skeleton(facts.skeleton).center))
             kept.append(name)
         except ValueError as error:
             writer.quarantined.append(Quarantined(name, file.name, str(error)))

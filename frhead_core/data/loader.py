@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from frhead_core.config import Modality, NTULoader, NWUCLALoader
+from frhead_core.data.class_map import ClassMap
 from frhead_core.data.draws import epoch_order, sample_generator
 from frhead_core.data.modalities import apply_modality
 from frhead_core.data.ntu_transform import NTUTransform
@@ -29,7 +30,7 @@ class Batch:
 
     Attributes:
         coordinates: (N, C, T, V, M) float32, contiguous.
-        labels: (N,) int64.
+        labels: (N,) int64, by the class map; without one as in the store.
         rows: (N,) int64, the index rows of the store.
     """
 
@@ -61,14 +62,15 @@ class SampleBatches:
         skeleton: The joint layout.
         modality: What the model sees.
         batch_size: N.
+        classes: Places of the labels among the model's outputs; None leaves the store's labels.
         training: Whether to shuffle, repeat and augment.
         seed: Decides order and draws in training.
         share: Which samples of each batch to make, for a process that has not the whole batch.
         workers: Processes that prepare batches ahead; 0 prepares them in this one.
 
     Raises:
-        InputError: If the store has another joint layout, there are no rows, or the rows do not
-            fill one training batch.
+        InputError: If the store has another joint layout or too many bodies, there are no rows,
+            the rows do not fill one training batch, or a label is not among the classes.
     """
 
     def __init__(
@@ -81,19 +83,23 @@ class SampleBatches:
         modality: Modality,
         batch_size: int,
         training: bool,
+        classes: ClassMap | None = None,
         seed: int = 0,
         share: slice = WHOLE,
         workers: int = 0,
     ) -> None:
         _check_layout(store, skeleton)
         self._rows = np.asarray(rows, dtype=np.int64)
+        _check_bodies(store, self._rows, loader)
         self._batch_size = batch_size
         self._training = training
         self._seed = seed
         self._share = share
         self._workers = workers
         self._samples = len(rows) * (loader.repeat if training else 1)
-        self._prepare = _Preparation(store, self._rows, loader, skeleton, modality, training, seed)
+        self._prepare = _Preparation(
+            store, self._rows, loader, skeleton, modality, training, classes, seed
+        )
         _check_filled(len(self), self._samples, batch_size, store)
 
     def __len__(self) -> int:
@@ -136,10 +142,12 @@ class _Preparation(Dataset[Batch]):
         skeleton: Skeleton,
         modality: Modality,
         training: bool,
+        classes: ClassMap | None,
         seed: int,
     ) -> None:
         self._reader = RaggedReader(store)
-        self._labels = store.index["label"].to_numpy(dtype=np.int64)
+        labels = store.index["label"].to_numpy(dtype=np.int64)[rows]
+        self._labels = labels if classes is None else classes.places(labels)
         self._rows = rows
         self._transform = _transform(loader, skeleton)
         self._skeleton = skeleton
@@ -149,7 +157,8 @@ class _Preparation(Dataset[Batch]):
 
     def __getitem__(self, batch: tuple[int, np.ndarray]) -> Batch:
         epoch, indices = batch
-        rows = self._rows[indices % len(self._rows)]
+        samples = indices % len(self._rows)
+        rows = self._rows[samples]
         generators = None
         if self._training:
             generators = [sample_generator(self._seed, epoch, int(index)) for index in indices]
@@ -157,7 +166,7 @@ class _Preparation(Dataset[Batch]):
         coordinates = apply_modality(joints, self._modality, self._skeleton)
         return Batch(
             coordinates=torch.from_numpy(np.ascontiguousarray(coordinates, dtype=np.float32)),
-            labels=torch.from_numpy(self._labels[rows]),
+            labels=torch.from_numpy(self._labels[samples]),
             rows=rows,
         )
 
@@ -169,13 +178,27 @@ def _transform(loader: NWUCLALoader | NTULoader, skeleton: Skeleton) -> Transfor
 
 
 def _check_layout(store: SequenceStore, skeleton: Skeleton) -> None:
-    if store.metadata.skeleton != skeleton.name:
+    there = store.layout
+    if there != skeleton:
         raise InputError(
             "the store has another joint layout",
             file=store.directory,
             field="skeleton",
-            found=store.metadata.skeleton,
-            expected=skeleton.name,
+            found=there.name,
+            expected=skeleton.name if skeleton.name != there.name else "the recipe's of that name",
+            hint="Prepare the data with the recipe",
+        )
+
+
+def _check_bodies(store: SequenceStore, rows: np.ndarray, loader: NWUCLALoader | NTULoader) -> None:
+    bodies = store.index["bodies"].to_numpy()[rows]
+    if isinstance(loader, NWUCLALoader) and (bodies > 1).any():
+        raise InputError(
+            "the transform takes sequences of one body",
+            file=store.directory,
+            field=str(store.index["name"].to_numpy()[rows[np.argmax(bodies > 1)]]),
+            found=f"{bodies.max()} bodies",
+            expected="loader.transform ntu, or one body",
         )
 
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from frhead_core.data.presence import present
-from frhead_core.skeletons import skeleton
 
 
-def centre(sequence: np.ndarray) -> np.ndarray:
-    """Move (M, T, V, C) so that the first actor's spine starts at the origin.
+def centre(sequence: np.ndarray, joint: int) -> np.ndarray:
+    """Move (M, T, V, C) so that a joint of the first actor starts at the origin.
 
-    The origin is the middle of the spine in the first frame that has the first actor. Frames of
-    two actors in which one is absent stay zero; a lone body's are moved like all others, as in
-    the reference. Nothing is scaled or turned.
+    The origin is that joint, the middle of the spine, in the first frame that has the first actor.
+    Frames of two actors in which one is absent stay zero; a lone body's are moved like all others,
+    as in the reference. Nothing is scaled or turned.
 
     Returns:
         (M, T, V, C) of the same dtype.
     """
     there = present(sequence)
     first = int(np.argmax(there[0]))
-    origin = sequence[0, first, skeleton("ntu").center]
+    origin = sequence[0, first, joint]
     frames = sequence.reshape(*sequence.shape[:2], -1)
     # One long row a frame: NumPy needs five times as long for rows of three numbers.
     centred: np.ndarray = (frames - np.tile(origin, sequence.shape[2])).reshape(sequence.shape)

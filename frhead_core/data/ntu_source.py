@@ -35,6 +35,8 @@ class NTUSource:
     """
 
     def __init__(self, files: RawFiles, raw: Path, facts: NTUFacts, *, official_list: bool) -> None:
+        self.classes = facts.classes
+        self.columns: dict[str, dict[str, str]] = {}
         self._files = files
         self._facts = facts
         self.left_out = Counter(

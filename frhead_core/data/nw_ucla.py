@@ -92,6 +92,8 @@ class NWUCLASource:
 
     def __init__(self, files: RawFiles, raw: Path, *, official_list: bool) -> None:
         self.left_out: dict[str, int] = {}
+        self.classes = CLASSES
+        self.columns: dict[str, dict[str, str]] = {}
         self._files = files
         self._names = sorted(files.names, key=lambda name: (PurePosixPath(name).stem, name))
         self._official = frozenset(train_names() + test_names()) if official_list else None

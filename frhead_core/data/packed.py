@@ -21,8 +21,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
+from frhead_core.config import TEXT_COLUMNS
 from frhead_core.data.recordings import Quarantined, Recording
 from frhead_core.errors import InputError
+from frhead_core.skeleton_layout import SkeletonLayout, layout_from_mapping
+from frhead_core.skeletons import Skeleton, skeleton
 
 FORMAT_VERSION = 1
 _IDENTITY = tuple(item.name for item in fields(Recording))
@@ -35,7 +38,7 @@ class StoreMetadata:
 
     kind: str
     dataset: str
-    skeleton: str
+    skeleton: str | SkeletonLayout
     dtype: str
     data_fingerprint: str
     classes: tuple[str, ...]
@@ -83,6 +86,17 @@ class PackedSequences:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    @property
+    def layout(self) -> Skeleton:
+        """The joints of its bodies."""
+        return skeleton(self.metadata.skeleton)
+
+    @property
+    def further_columns(self) -> dict[str, list[str]]:
+        """Columns of the index that not every dataset has, such as ``part``."""
+        names = [name for name in self.index.columns if name not in INDEX_COLUMNS]
+        return {name: self.index[name].tolist() for name in names}
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A worker process maps the file itself instead of receiving a copy of it.
@@ -201,6 +215,8 @@ def _read_metadata(directory: Path, kind: str) -> StoreMetadata:
             "holds something else", file=path, field="kind", found=found_kind, expected=kind
         )
     try:
+        if isinstance(data["skeleton"], dict):
+            data["skeleton"] = layout_from_mapping(data["skeleton"], path, below=("skeleton",))
         return StoreMetadata(**(data | {"classes": tuple(data["classes"])}))
     except (KeyError, TypeError) as error:
         raise InputError(
@@ -210,7 +226,8 @@ def _read_metadata(directory: Path, kind: str) -> StoreMetadata:
 
 def _read_index(path: Path) -> pd.DataFrame:
     try:
-        index = pd.read_csv(path, keep_default_na=False, dtype={"name": str})
+        texts = dict.fromkeys(TEXT_COLUMNS, str)
+        index = pd.read_csv(path, keep_default_na=False, dtype=texts)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read ({error})", file=path) from error
     missing = [column for column in INDEX_COLUMNS if column not in index.columns]

@@ -45,7 +45,10 @@ def copy_sequences(
     task: str,
     reporter: Reporter,
 ) -> None:
-    """Write every sequence changed; an interrupted step passes over those that it has written."""
+    """Write every sequence changed, and further columns of the index as they are.
+
+    An interrupted step passes over those that it has written.
+    """
 
     def changed(row: int) -> tuple[Recording, np.ndarray]:
         return sequences.recording(row), change(sequences.read_sequence(row))
@@ -56,3 +59,5 @@ def copy_sequences(
             writer.add(recording, sequence)
             writer.item_done()
             reporter.advance()
+    for name, values in sequences.further_columns.items():
+        writer.add_column(name, values)

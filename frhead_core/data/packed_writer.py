@@ -101,6 +101,11 @@ class PackedWriter:
         return len(self._index)
 
     @property
+    def names(self) -> list[str]:
+        """Names of the sequences that have been added, in that order."""
+        return [str(row[0]) for row in self._index]
+
+    @property
     def frames(self) -> int:
         """How many rows, that is frames times bodies, have been added."""
         return self._coordinates.rows

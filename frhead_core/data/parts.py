@@ -2,56 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from frhead_core.config import Preparation, Split
-from frhead_core.data import ntu_oneshot
-from frhead_core.data.registry import Dataset
-from frhead_core.data.store import PARTS
+from frhead_core.config import Preparation, Split, Value
+from frhead_core.data.store import PARTS, index_column
 from frhead_core.errors import InputError
 
 Parts = dict[str, list[str]]
 
+_MOST_VALUES = 200  # of which each is said
+
 
 def part_columns(
-    index: pd.DataFrame, splits: Mapping[str, Split], facts: Dataset, preparation: Preparation
+    index: pd.DataFrame, splits: Mapping[str, Split], preparation: Preparation
 ) -> tuple[Parts, tuple[str, ...]]:
     """The part of every row of an index, for every benchmark of a dataset, and notes on them.
 
     Raises:
-        InputError: If a recording is in no part of a split, or an anchor of the one-shot protocol
-            is missing though the official list is asked for.
+        InputError: If a recording is in no part of a split, or an anchor is missing though the
+            official list is asked for.
     """
-    parts = {name: assign_parts(index, split) for name, split in splits.items()}
-    if not facts.one_shot:
-        return parts, ()
-    parts[ntu_oneshot.BENCHMARK] = ntu_oneshot.one_shot_parts(index)
-    missing = ntu_oneshot.missing_anchors(index)
-    if missing and preparation.official_list:
-        raise InputError(
-            "anchors of the one-shot protocol are missing",
-            field=ntu_oneshot.BENCHMARK,
-            found=f"no {', '.join(missing[:3])}",
-            expected=f"all {len(ntu_oneshot.ANCHOR_NAMES)}",
-            hint="Set preparation.official_list to false to do without",
-        )
-    if not missing:
-        return parts, ()
-    count = f"{len(missing)} of {len(ntu_oneshot.ANCHOR_NAMES)}"
-    return parts, (f"One-shot anchors missing: {count} ({', '.join(missing)}).",)
+    parts, notes = {}, []
+    for name, split in splits.items():
+        parts[name] = assign_parts(index, split)
+        missing = sorted(set(split.anchors) - set(index["name"]))
+        if missing and preparation.official_list:
+            raise InputError(
+                "anchors of the one-shot protocol are missing",
+                field=name,
+                found=f"no {', '.join(missing)}",
+                expected=f"all {len(split.anchors)}",
+                hint=f"Set preparation.official_list to false to prepare for all but {name}",
+            )
+        if missing:
+            count = f"{len(missing)} of {len(split.anchors)}"
+            notes.append(f"One-shot anchors missing: {count} ({', '.join(missing)}).")
+    return parts, tuple(notes)
 
 
 def assign_parts(index: pd.DataFrame, split: Split) -> list[str]:
-    """``"train"`` or ``"test"`` for every row of an index; ``""`` outside the split's setups.
+    """``"train"``, ``"test"`` or ``"anchor"`` for every row; ``""`` outside the split's setups.
 
     Raises:
         InputError: If a recording's value is in neither list of the split.
     """
-    part_of = dict.fromkeys(split.train, "train") | dict.fromkeys(split.test, "test")
-    parts = index[split.column].map(part_of)
+    part_of: dict[Value, str] = dict.fromkeys(split.train, "train")
+    part_of |= dict.fromkeys(split.test, "test")
+    parts = index_column(index, split.column).map(part_of)
+    parts = parts.mask(index["name"].isin(split.anchors), "anchor")
     if split.setups is not None:
         parts = parts.where(index["setup"].between(*split.setups), "")
     strange = np.flatnonzero(parts.isna())
@@ -61,10 +62,17 @@ def assign_parts(index: pd.DataFrame, split: Split) -> list[str]:
             "the recording is in no part of the split",
             field=str(row["name"]),
             found=f"{split.column} {row[split.column]}",
-            expected=f"one of {sorted(part_of)}",
+            expected=f"one of {_some(part_of)}",
             hint="Correct split.train and split.test of the recipe",
         )
     return [str(part) for part in parts]
+
+
+def _some(values: Iterable[Value]) -> list[Value] | str:
+    ordered = sorted(values, key=lambda value: (isinstance(value, str), value))
+    if len(ordered) <= _MOST_VALUES:
+        return ordered
+    return f"the {len(ordered):,} in split.train and split.test"
 
 
 def count_parts(parts: Parts) -> dict[str, int]:

@@ -18,6 +18,9 @@ from frhead_core.errors import InputError
 _LOCAL_HEADER = 30  # bytes, followed by a name and an extra field
 _ENCRYPTED = 0x1
 
+Suffix = str | tuple[str, ...]
+"""How the names of data files end, in one way or another."""
+
 
 class DamagedFileError(Exception):
     """One file cannot be read, though the others can."""
@@ -50,6 +53,10 @@ class RawFiles(Protocol):
         """What changes when the content of the file changes."""
         ...
 
+    def place(self, name: str) -> Path:
+        """Where the file is, for messages."""
+        ...
+
 
 def raw_places(raw: Path) -> tuple[Path, ...]:
     """The directories and archives that ``raw`` names, separated by commas if it is several."""
@@ -59,7 +66,7 @@ def raw_places(raw: Path) -> tuple[Path, ...]:
 
 
 @contextmanager
-def open_raw_files(raw: Path, suffix: str) -> Iterator[RawFiles]:
+def open_raw_files(raw: Path, suffix: Suffix) -> Iterator[RawFiles]:
     """The files of one or several directories or zip archives whose names end in ``suffix``.
 
     Hidden files and the resource forks that some systems add to archives are passed over.
@@ -83,7 +90,7 @@ def fingerprint_files(files: RawFiles) -> str:
 
 
 @contextmanager
-def _open_place(place: Path, suffix: str) -> Iterator[RawFiles]:
+def _open_place(place: Path, suffix: Suffix) -> Iterator[RawFiles]:
     if place.is_dir():
         yield _checked(_Directory(place, suffix), place, suffix)
         return
@@ -106,9 +113,9 @@ def _open_place(place: Path, suffix: str) -> Iterator[RawFiles]:
 
 
 class _Directory:
-    def __init__(self, root: Path, suffix: str) -> None:
+    def __init__(self, root: Path, suffix: Suffix) -> None:
         self._root = root
-        paths = (path.relative_to(root).as_posix() for path in root.rglob(f"*{suffix}"))
+        paths = (path.relative_to(root).as_posix() for path in root.rglob("*"))
         self.names = tuple(sorted(name for name in paths if _is_data(name, suffix)))
 
     def read(self, name: str) -> bytes:
@@ -126,9 +133,12 @@ class _Directory:
         except OSError as error:
             raise InputError(f"cannot be read ({error.strerror})", file=path) from error
 
+    def place(self, name: str) -> Path:
+        return self._root / name
+
 
 class _Archive:
-    def __init__(self, path: Path, archive: zipfile.ZipFile, suffix: str) -> None:
+    def __init__(self, path: Path, archive: zipfile.ZipFile, suffix: Suffix) -> None:
         self._path = path
         self._archive = archive
         self._lock = threading.Lock()
@@ -149,6 +159,9 @@ class _Archive:
         entry = self._archive.getinfo(name)
         return f"{entry.file_size}\0{entry.CRC}"
 
+    def place(self, name: str) -> Path:
+        return self._path / name
+
 
 class _Several:
     def __init__(self, places: Sequence[Path], opened: Sequence[RawFiles]) -> None:
@@ -167,6 +180,9 @@ class _Several:
 
     def digest(self, name: str) -> str:
         return self._files[name].digest(name)
+
+    def place(self, name: str) -> Path:
+        return self._files[name].place(name)
 
 
 def _member(path: Path, entry: zipfile.ZipInfo) -> bytes:
@@ -192,15 +208,16 @@ def _member(path: Path, entry: zipfile.ZipInfo) -> bytes:
     return content
 
 
-def _is_data(name: str, suffix: str) -> bool:
+def _is_data(name: str, suffix: Suffix) -> bool:
     path = PurePosixPath(name)
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
     return name.endswith(suffix) and not hidden
 
 
-def _checked(files: RawFiles, place: Path, suffix: str) -> RawFiles:
+def _checked(files: RawFiles, place: Path, suffix: Suffix) -> RawFiles:
     if not files.names:
-        raise InputError(f"has no {suffix} file", file=place)
+        names = suffix if isinstance(suffix, str) else " or ".join(suffix)
+        raise InputError(f"has no {names} file", file=place)
     return files
 
 

@@ -50,7 +50,17 @@ class RecordingSource(Protocol[Content_co]):
 
     @property
     def left_out(self) -> Mapping[str, int]:
-        """How many files were passed over as no part of the dataset, by the reason."""
+        """What was passed over as no part of the dataset, and how much of it."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes by label."""
+        ...
+
+    @property
+    def columns(self) -> Mapping[str, Mapping[str, str]]:
+        """Further columns of the index: a value by the name of the recording."""
         ...
 
     def __len__(self) -> int: ...

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from frhead_core.config import NTULoader, Recipe, load_recipe
-from frhead_core.data import ntu_oneshot
-from frhead_core.data.store import SequenceStore
+from frhead_core.config import NTULoader, Recipe, Value, load_recipe
+from frhead_core.data.store import SequenceStore, index_column
 from frhead_core.errors import InputError
 
 PERSONS, JOINTS, AXES = 2, 25, 3
@@ -30,7 +30,7 @@ class ReferenceLayout:
         repeats_lone_body: Whether a lone body is there twice; else zeros follow it.
         parts: Part of the store for each suffix of the names in the file, in their order.
         named: Whether the file holds the names of the recordings.
-        recipe: Where the order of the rows comes from; None for the one-shot protocol.
+        recipe: Where the order of the rows comes from.
     """
 
     benchmark: str
@@ -39,20 +39,17 @@ class ReferenceLayout:
     repeats_lone_body: bool
     parts: dict[str, str]
     named: bool
-    recipe: Recipe | None
+    recipe: Recipe
 
     def rows(self, store: SequenceStore, part: str) -> np.ndarray:
         """Index rows of a part of the store, in the order of the file: (n,) int64.
 
-        By the value that the split goes by, in the order in which the recipe lists the values;
-        in the one-shot protocol by class. Rows of equal value stay in the order of the index.
+        By the value that the split goes by, in the order in which the recipe lists the values.
+        Rows of equal value stay in the order of the index.
         """
         rows = store.rows(self.benchmark, part)
-        if self.recipe is None:
-            keys = store.index["label"].to_numpy()[rows]
-        else:
-            split = self.recipe.split
-            keys = _places(store.index[split.column], (*split.train, *split.test))[rows]
+        split = self.recipe.split
+        keys = _places(index_column(store.index, split.column), (*split.train, *split.test))[rows]
         return rows[np.argsort(keys, kind="stable")]
 
 
@@ -60,28 +57,32 @@ def reference_layout(benchmark: str) -> ReferenceLayout:
     """The layout of the file that the reference prepares for a benchmark.
 
     Args:
-        benchmark: Name of a recipe or its file, or ``ntu120-oneshot``.
+        benchmark: Name of a recipe or its file.
 
     Raises:
         InputError: If it is unknown or the reference has no such file for it.
     """
-    if benchmark == ntu_oneshot.BENCHMARK:
-        return ReferenceLayout(benchmark, "ntu120", 120, True, _ONE_SHOT_PARTS, True, None)
     recipe = load_recipe(benchmark)
     if not isinstance(recipe.loader, NTULoader):
         raise InputError(
             "there are no prepared files of this kind for the benchmark",
             field="benchmark",
             found=recipe.name,
-            expected=f"a benchmark of NTU RGB+D, or {ntu_oneshot.BENCHMARK}",
+            expected="a benchmark of NTU RGB+D",
         )
-    repeats = recipe.loader.lone_body == "repeat"
+    split, one_shot = recipe.split, bool(recipe.split.anchors)
     return ReferenceLayout(
-        recipe.name, recipe.dataset, recipe.classes, repeats, _PARTS, False, recipe
+        benchmark=recipe.name,
+        dataset=recipe.dataset,
+        classes=len(split.train + split.test) if one_shot else recipe.classes,
+        repeats_lone_body=recipe.loader.lone_body == "repeat",
+        parts=_ONE_SHOT_PARTS if one_shot else _PARTS,
+        named=one_shot,
+        recipe=recipe,
     )
 
 
-def _places(values: pd.Series[int], order: Sequence[int]) -> np.ndarray:
+def _places(values: pd.Series[Any], order: Sequence[Value]) -> np.ndarray:
     """Where each value stands in a list; imported recordings without such a value come first."""
     place = {value: number for number, value in enumerate(order)}
     return values.map(place).fillna(-1).to_numpy(dtype=np.int64)

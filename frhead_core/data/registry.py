@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frhead_core.data import ntu_centre, ntu_names, nw_ucla
+from frhead_core.data import ntu_centre, ntu_names, nw_ucla, own_names
 from frhead_core.data.ntu_names import NTU60, NTU120, NTUFacts
+from frhead_core.data.presence import present
+from frhead_core.data.raw_files import Suffix
 from frhead_core.errors import InputError
-from frhead_core.skeletons import skeleton
 
 
 @dataclass(frozen=True)
@@ -18,37 +19,42 @@ class Dataset:
     """What preparation needs to know of a dataset.
 
     Attributes:
-        skeleton: Its joint layout.
-        classes: Names of the classes by index.
+        skeleton: Its joint layout; empty where the recipe brings it.
+        classes: Names of the classes by index; empty where the raw data name them.
         dtype: In which its coordinates are stored.
         suffix: How its raw files end.
-        centre: Moves a sequence, (M, T, V, C), to the origin.
+        centre: Moves a sequence, (M, T, V, C), so that a joint starts at the origin.
         passes_denoising: Why nothing is filtered; None where bodies are tracked, and filtered.
-        one_shot: Whether it has the one-shot protocol.
     """
 
     skeleton: str
     classes: tuple[str, ...]
     dtype: str
-    suffix: str
-    centre: Callable[[np.ndarray], np.ndarray]
+    suffix: Suffix
+    centre: Callable[[np.ndarray, int], np.ndarray]
     passes_denoising: str | None = None
-    one_shot: bool = False
 
 
-def _centre_on_first_spine(bodies: np.ndarray) -> np.ndarray:
-    centred: np.ndarray = bodies - bodies[0, 0, skeleton("nw-ucla").center]
+def _centre_on_first_frame(bodies: np.ndarray, joint: int) -> np.ndarray:
+    centred: np.ndarray = bodies - bodies[0, 0, joint]
     return centred
 
 
-def _ntu(facts: NTUFacts, *, one_shot: bool) -> Dataset:
+def _centre_on_first_body(bodies: np.ndarray, joint: int) -> np.ndarray:
+    """By the first frame that has the first body; bodies that are absent, all zero, stay so."""
+    there = present(bodies)
+    centred: np.ndarray = bodies - bodies[0, int(np.argmax(there[0])), joint]
+    centred[~there] = 0
+    return centred
+
+
+def _ntu(facts: NTUFacts) -> Dataset:
     return Dataset(
         skeleton="ntu",
         classes=facts.classes,
         dtype="float32",  # as the reference
         suffix=ntu_names.SUFFIX,
         centre=ntu_centre.centre,
-        one_shot=one_shot,
     )
 
 
@@ -58,13 +64,23 @@ DATASETS = {
         classes=nw_ucla.CLASSES,
         dtype="float64",  # as in the files; also what the reference computes in
         suffix=nw_ucla.SUFFIX,
-        centre=_centre_on_first_spine,
+        centre=_centre_on_first_frame,
         passes_denoising=(
             "Passed through unchanged: every NW-UCLA recording holds exactly one tracked body."
         ),
     ),
-    NTU60.name: _ntu(NTU60, one_shot=False),
-    NTU120.name: _ntu(NTU120, one_shot=True),
+    own_names.NAME: Dataset(
+        skeleton="",
+        classes=(),
+        dtype="float32",
+        suffix=own_names.SUFFIXES,
+        centre=_centre_on_first_body,
+        passes_denoising=(
+            "Passed through unchanged: nothing is filtered out of recordings of one's own."
+        ),
+    ),
+    NTU60.name: _ntu(NTU60),
+    NTU120.name: _ntu(NTU120),
 }
 
 
@@ -78,8 +94,3 @@ def find_dataset(name: str) -> Dataset:
         return DATASETS[name]
     known = " or ".join(sorted(DATASETS))
     raise InputError("unknown dataset", field="dataset", found=name, expected=known)
-
-
-def joints_of(dataset: str) -> int:
-    """How many joints a dataset's bodies have, V."""
-    return len(skeleton(find_dataset(dataset).skeleton).joints)

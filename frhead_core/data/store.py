@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from frhead_core.data.packed import PackedSequences
 from frhead_core.errors import InputError
@@ -37,7 +39,7 @@ class SequenceStore(PackedSequences):
     def rows(self, benchmark: str, part: str) -> np.ndarray:
         """Index rows of a part of a benchmark's split.
 
-        That is ``"train"`` or ``"test"``; the one-shot protocol also has ``"anchor"``.
+        That is ``"train"`` or ``"test"``; a one-shot protocol also has ``"anchor"``.
 
         Returns:
             (n,) int64, ascending.
@@ -57,3 +59,19 @@ class SequenceStore(PackedSequences):
             raise InputError("unknown part", field="part", found=part, expected=" or ".join(PARTS))
         chosen = self.index[PART_PREFIX + benchmark].to_numpy() == part
         return np.flatnonzero(chosen).astype(np.int64)
+
+
+def index_column(index: pd.DataFrame, column: str) -> pd.Series[Any]:
+    """A column of an index.
+
+    Raises:
+        InputError: If the dataset has none of that name.
+    """
+    if column not in index.columns:
+        raise InputError(
+            "the recordings have no such column",
+            field=column,
+            expected=f"one of {', '.join(name for name in index.columns if ':' not in name)}",
+            hint="Name another column in split and validation of the recipe, or add it to the data",
+        )
+    return index[column]

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from frhead_core.config import Preparation, Split
 from frhead_core.data.packed import DenoisedSequences
 from frhead_core.data.packed_copy import copy_sequences, open_for
 from frhead_core.data.packed_writer import PackedWriter
 from frhead_core.data.parts import count_parts, part_columns
-from frhead_core.data.registry import find_dataset, joints_of
+from frhead_core.data.registry import find_dataset
 from frhead_core.data.step_report import StepReport
 from frhead_core.data.store import PART_PREFIX, SequenceStore
 from frhead_core.progress import SILENT, Reporter
-from frhead_core.skeletons import skeleton
 
 
 def transform_sequences(
@@ -44,11 +45,12 @@ def transform_sequences(
     facts = find_dataset(dataset)
     sequences = open_for(dataset, DenoisedSequences, denoised)
     metadata = replace(sequences.metadata, kind=SequenceStore.kind)
-    parts, notes = part_columns(sequences.index, splits, facts, preparation)
+    layout = sequences.layout
+    parts, notes = part_columns(sequences.index, splits, preparation)
     with PackedWriter(
         output,
         metadata,
-        joints=joints_of(dataset),
+        joints=len(layout.joints),
         progress_directory=progress_directory,
         settings=repr(preparation),
         reporter=reporter,
@@ -56,15 +58,21 @@ def transform_sequences(
         writer.start_with(sequences.quarantined())
         for name, values in parts.items():
             writer.add_column(PART_PREFIX + name, values)
-        copy_sequences(sequences, writer, facts.centre, "centring", reporter)
+
+        def centred(sequence: np.ndarray) -> np.ndarray:
+            return facts.centre(sequence, layout.center)
+
+        copy_sequences(sequences, writer, centred, "centring", reporter)
         numbers = {"sequences": writer.sequences, "body frames": writer.frames}
         numbers |= count_parts(parts)
-        centre = skeleton(facts.skeleton).joints[skeleton(facts.skeleton).center]
         writer.report = StepReport(
             step="Transformed sequences",
             dataset=dataset,
             numbers=numbers,
-            notes=(f"Every sequence starts with the {centre} at the origin.", *notes),
+            notes=(
+                f"Every sequence starts with the {layout.joints[layout.center]} at the origin.",
+                *notes,
+            ),
             quarantined=tuple(writer.quarantined),
         )
         return writer.report

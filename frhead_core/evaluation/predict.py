@@ -6,16 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from frhead_core.config import Recipe
 from frhead_core.data.store import SequenceStore
 from frhead_core.evaluation.cost import Cost
 from frhead_core.evaluation.cost_measurement import measure_cost
-from frhead_core.evaluation.logits import score_samples
+from frhead_core.evaluation.part_scorer import PartScorer
 from frhead_core.evaluation.scores import Scores
 from frhead_core.progress import Reporter, reporting
 from frhead_core.training.artifact import ModelArtifact
 from frhead_core.training.device import choose_device
-from frhead_core.training.samples import Part, evaluation_batches, part_rows, sample_names
+from frhead_core.training.samples import Part
 
 
 def evaluate_model(
@@ -45,18 +44,16 @@ def evaluate_model(
     store = SequenceStore.open(store_directory)
     recipe = artifact.recipe
     chosen = choose_device(device)
-    rows = part_rows(store, recipe, part)
-    batches = evaluation_batches(store, recipe, rows, artifact.modality)
+    scorer = PartScorer(store, recipe, artifact.modality, part)
     title = f"evaluate {artifact.modality} {which} on {part}"
-    with reporting(reporter, title, len(rows), "samples"):
-        logits = score_samples(
+    with reporting(reporter, title, len(scorer), "samples"):
+        logits = scorer.scores(
             artifact.load(which).to(chosen),
-            batches,
             device=chosen,
             precision=recipe.training.precision,
             reporter=reporter,
         )
-    return _scores(artifact, store, recipe, rows, logits, part, which)
+    return _scores(artifact, store, scorer, logits, part, which)
 
 
 def model_cost(
@@ -73,11 +70,9 @@ def model_cost(
     """
     artifact = ModelArtifact.open(model_directory)
     store = SequenceStore.open(store_directory)
-    rows = part_rows(store, artifact.recipe, part)
-    batches = evaluation_batches(store, artifact.recipe, rows, artifact.modality)
     return measure_cost(
         artifact.load(which).to(choose_device(device)),
-        next(batches.epoch()).coordinates,
+        PartScorer(store, artifact.recipe, artifact.modality, part).first_batch(),
         artifact.recipe.training.precision,
     )
 
@@ -85,27 +80,26 @@ def model_cost(
 def _scores(
     artifact: ModelArtifact,
     store: SequenceStore,
-    recipe: Recipe,
-    rows: np.ndarray,
+    scorer: PartScorer,
     logits: np.ndarray,
     part: Part,
     which: str,
 ) -> Scores:
-    names = sample_names(store, rows)
+    recipe = artifact.recipe
     figures = artifact.metadata["metrics"].get(which, {})
     return Scores(
-        names=names,
+        names=scorer.names,
         logits=logits,
-        labels=store.index["label"].to_numpy(dtype=np.int64)[rows],
-        parts=(part,) * len(names),
-        seen_in_training=_seen_in_training(artifact, names, part),
+        labels=scorer.labels,
+        parts=(part,) * len(scorer),
+        seen_in_training=_seen_in_training(artifact, scorer.names, part),
         metadata={
             "benchmark": recipe.name,
             "modality": artifact.modality,
             "backbone": recipe.model.backbone,
             "which": which,
             "epoch": figures.get("epoch"),
-            "classes": list(store.metadata.classes[: recipe.classes]),
+            "classes": list(scorer.class_names),
             "model": artifact.fingerprint(which),
             "data_fingerprint": store.metadata.data_fingerprint,
         },

@@ -23,9 +23,8 @@ from frhead_core.evaluation.cost import Cost
 from frhead_core.evaluation.ensemble import EnsembleResult
 from frhead_core.evaluation.pages import TEMPLATES, render
 from frhead_core.evaluation.scores import Scores
-from frhead_core.evaluation.tables import weights_text, which_text
+from frhead_core.evaluation.tables import NOTHING_PUBLISHED, weights_text, which_text
 from frhead_core.files import write_atomically
-from frhead_core.skeletons import skeleton
 
 _PAIRS = 10
 _ERRORS_LISTED = 30
@@ -93,6 +92,7 @@ def _context(report: RunReport) -> dict[str, Any]:
         "rows": rows,
         "best_text": report_tables.best_text(rows),
         "headline": report_tables.headline(rows),
+        "nothing_published": NOTHING_PUBLISHED,
         "weights_text": (
             weights_text(report.ensemble.origin, report.recipe) if report.ensemble else None
         ),
@@ -163,8 +163,7 @@ def _subject_context(report: RunReport) -> dict[str, Any] | None:
 def _players(report: RunReport, errors: Sequence[skeleton_player.ConfidentError]) -> list[Any]:
     if report.store is None:
         return []
-    layout = skeleton(report.store.metadata.skeleton)
-    return skeleton_player.players(report.store, layout, errors)
+    return skeleton_player.players(report.store, report.store.layout, errors)
 
 
 def _quarantined(report: RunReport) -> list[Quarantined]:

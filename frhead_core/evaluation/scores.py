@@ -248,14 +248,16 @@ def _check_origin(scores: Scores, path: Path, recipe: Recipe, modality: Modality
         found = scores.metadata.get(key)
         if None not in (found, expected) and found != expected:
             raise InputError(f"scores of another {key}", file=path, found=found, expected=expected)
-    if scores.logits.shape[1] != recipe.classes:
-        raise InputError(
-            "wrong number of classes",
-            file=path,
-            field="logits",
-            found=scores.logits.shape[1],
-            expected=recipe.classes,
-        )
+    for part in sorted(set(scores.parts)):
+        classes = len(recipe.scored_labels(part))
+        if scores.logits.shape[1] != classes:
+            raise InputError(
+                "wrong number of classes",
+                file=path,
+                field="logits",
+                found=scores.logits.shape[1],
+                expected=classes,
+            )
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -25,6 +25,8 @@ WHICH_TEXT = {
 }
 """What the epochs that are kept are called in front of people."""
 
+NOTHING_PUBLISHED = "there is no published figure to compare with"
+
 _HEADER = ("modality", "weight", "top-1", "right", "top-5", "published", "difference", "epoch")
 
 
@@ -78,6 +80,8 @@ def accuracy_table(
     lines = aligned([_HEADER, *rows])
     if ensemble:
         lines.append(f"ensemble weights: {weights_text(ensemble.origin, recipe)}")
+    if recipe.published is None:
+        lines.append(NOTHING_PUBLISHED)
     return f"{recipe.title}: top-1 and top-5 accuracy in percent\n" + "\n".join(lines)
 
 

@@ -44,6 +44,11 @@ class Recogniser(nn.Module):
         logits: Tensor = self.backbone(x).logits
         return logits[:, : self.classes]
 
+    def features(self, x: Tensor) -> Tensor:
+        """Samples (N, C, T, V, M) to what the classifier sees of them, (N, C) float32."""
+        pooled: Tensor = self.backbone(x).pooled
+        return pooled
+
     def for_inference(self, dtype: torch.dtype) -> Recogniser:
         """This model without its head, for asking only: see :meth:`Backbone.for_inference`."""
         return Recogniser(self.backbone.for_inference(dtype), None, self.classes).eval()

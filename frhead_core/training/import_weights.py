@@ -23,6 +23,7 @@ from frhead_core.models.reference.weights import (
     without_prefixes,
 )
 from frhead_core.models.registry import build_model
+from frhead_core.skeletons import skeleton
 from frhead_core.training.artifact import write_artifact
 from frhead_core.training.checkpoint import contiguous_state
 
@@ -198,7 +199,7 @@ def _write(model: Recogniser, recipe: Recipe, modality: Modality, file: Path, ou
         metadata={
             "benchmark": recipe.name,
             "backbone": recipe.model.backbone,
-            "skeleton": recipe.skeleton,
+            "skeleton": skeleton(recipe.skeleton).name,
             "origin": f"imported from {file.name}, SHA-256 {digest}",
             "seed": None,
             "precision": recipe.training.precision,

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +18,15 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from frhead_core.config import EvaluationSettings, Modality, Recipe, recipe_to_json
+from frhead_core.config import EvaluationSettings, Modality, Recipe, Value, recipe_to_json
+from frhead_core.data.class_map import ClassMap
 from frhead_core.data.loader import Batch
 from frhead_core.data.store import SequenceStore
 from frhead_core.errors import CheckpointError, NonFiniteLossError
 from frhead_core.evaluation.cost import Cost
 from frhead_core.evaluation.cost_measurement import measure_cost
-from frhead_core.evaluation.logits import score_samples
 from frhead_core.evaluation.metrics import summarise
+from frhead_core.evaluation.part_scorer import PartScorer
 from frhead_core.models.recogniser import Losses, Recogniser
 from frhead_core.models.registry import build_model
 from frhead_core.progress import SILENT, Reporter, reporting
@@ -44,7 +45,6 @@ from frhead_core.training.interruption import StopRequest, stop_requests
 from frhead_core.training.samples import (
     Part,
     check_labels,
-    evaluation_batches,
     part_rows,
     sample_names,
     training_batches,
@@ -177,13 +177,17 @@ class _Run:
         self.epochs = int(getattr(self.settings.epochs, job.modality))
         self.evaluated_part: Part = "validation" if self.settings.hold_out_validation else "test"
         self.best_name = f"best_on_{self.evaluated_part}"
+        check_labels(store, job.recipe)
         share = processes.share_of_batch(self.settings.batch_size)
         self.batches = training_batches(store, job.recipe, job.modality, job.workers, share)
-        rows = part_rows(store, job.recipe, self.evaluated_part)
-        own_rows = processes.share_of_rows(rows)
-        self.evaluation = evaluation_batches(store, job.recipe, own_rows, job.modality, job.workers)
-        self.evaluation_labels = store.index["label"].to_numpy(dtype=np.int64)[rows]
-        check_labels(store, job.recipe)
+        self.evaluation = PartScorer(
+            store,
+            job.recipe,
+            job.modality,
+            self.evaluated_part,
+            job.workers,
+            processes.share_of_rows,
+        )
         torch.manual_seed(self.settings.seed)
         self.model = build_model(job.recipe).to(self.device)
         self.shared = SharedModel(self.model, processes, self.settings.synchronise_batch_norm)
@@ -329,11 +333,11 @@ class _Run:
 
     def _measure(self, epoch: int) -> dict[str, Any]:
         """The row of the history for a finished epoch, without its times."""
-        logits = score_samples(
-            self.result, self.evaluation, device=self.device, precision=self.settings.precision
+        scores = self.evaluation.scores(
+            self.result, device=self.device, precision=self.settings.precision
         )
-        logits = self.processes.of_all_rows(logits, len(self.evaluation_labels))
-        figures = summarise(logits, self.evaluation_labels)
+        scores = self.processes.of_all_rows(scores, len(self.evaluation))
+        figures = summarise(scores, self.evaluation.labels)
         sums = self.position.sums
         return {
             "epoch": epoch + 1,
@@ -401,17 +405,15 @@ class _Run:
 
     def _metadata(self, metrics: dict[str, dict[str, Any]]) -> dict[str, Any]:
         recipe = self.job.recipe
-        split = recipe.split
-        trained_on = f"{split.column} {', '.join(map(str, split.train))}"
+        trained_on = _values_text(recipe.split.column, recipe.split.train)
         if self.settings.hold_out_validation:
             held_out = recipe.validation
-            values = ", ".join(map(str, held_out.values))
-            trained_on += f" without {held_out.column} {values}"
+            trained_on += f" without {_values_text(held_out.column, held_out.values)}"
         return {
             "benchmark": recipe.name,
             "backbone": recipe.model.backbone,
-            "classes": list(self.store.metadata.classes[: recipe.classes]),
-            "skeleton": recipe.skeleton,
+            "classes": list(ClassMap(recipe.trained_labels).names(self.store.metadata.classes)),
+            "skeleton": self.store.layout.name,
             "code_version": self.job.code_version,
             "data_fingerprint": self.store.metadata.data_fingerprint,
             "seed": self.settings.seed,
@@ -430,5 +432,10 @@ class _Run:
         }
 
     def _cost(self) -> Cost:
-        samples = next(self.evaluation.epoch()).coordinates
-        return measure_cost(self.result, samples, self.settings.precision)
+        return measure_cost(self.result, self.evaluation.first_batch(), self.settings.precision)
+
+
+def _values_text(column: str, values: Sequence[Value]) -> str:
+    if column == "name":
+        return f"{len(values)} recordings by name"
+    return f"{column} {', '.join(map(str, values))}"

@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 
 from frhead_core.config import Modality, Recipe
+from frhead_core.data.class_map import ClassMap
 from frhead_core.data.loader import WHOLE, SampleBatches
-from frhead_core.data.store import SequenceStore
+from frhead_core.data.store import SequenceStore, index_column
 from frhead_core.errors import InputError
 from frhead_core.skeletons import skeleton
 
@@ -18,7 +19,8 @@ Part = Literal["train", "validation", "test"]
 def part_rows(store: SequenceStore, recipe: Recipe, part: Part) -> np.ndarray:
     """Index rows of a part, ascending.
 
-    The training part is without the validation part when the recipe holds that out.
+    The training part is without the validation part when the recipe holds that out. No part that
+    is compared with anchors has them in it.
 
     Returns:
         (n,) int64.
@@ -28,15 +30,51 @@ def part_rows(store: SequenceStore, recipe: Recipe, part: Part) -> np.ndarray:
     """
     rows = store.rows(recipe.name, "test" if part == "test" else "train")
     if part != "test":
-        column = store.index[recipe.validation.column].to_numpy()[rows]
-        held_out = np.isin(column, recipe.validation.values)
+        column = index_column(store.index, recipe.validation.column)
+        held_out = column.isin(recipe.validation.values).to_numpy()[rows]
         if part == "validation":
-            rows = rows[held_out]
+            names = store.index["name"].to_numpy()[rows]
+            rows = rows[held_out & ~np.isin(names, recipe.validation.anchors)]
         elif recipe.training.hold_out_validation:
             rows = rows[~held_out]
     if rows.size == 0:
         raise InputError("has no sample of this part", file=store.directory, field=part, found=0)
     return rows
+
+
+def anchor_rows(store: SequenceStore, recipe: Recipe, part: Part) -> np.ndarray:
+    """Index rows of the anchors of a part, in the order of its scored labels.
+
+    Returns:
+        (K,) int64; empty for a part without anchors.
+
+    Raises:
+        InputError: If an anchor is not in the store, or shows another class than it stands for.
+    """
+    anchors = recipe.anchors(part)
+    if not anchors:
+        return np.empty(0, dtype=np.int64)
+    row_of = {name: row for row, name in enumerate(store.index["name"])}
+    missing = [name for name in anchors if name not in row_of]
+    if missing:
+        raise InputError(
+            "anchors of the one-shot protocol are missing",
+            file=store.directory,
+            field=recipe.name,
+            found=f"no {', '.join(missing)}",
+            expected=f"all {len(anchors)}, one for each class of the {part} part",
+        )
+    labels = store.index["label"].to_numpy()
+    for name, label in zip(anchors, recipe.scored_labels(part), strict=True):
+        if labels[row_of[name]] != label:
+            raise InputError(
+                "the anchor is of another class",
+                file=store.directory,
+                field=name,
+                found=f"label {labels[row_of[name]]}",
+                expected=label,
+            )
+    return np.array([row_of[name] for name in anchors], dtype=np.int64)
 
 
 def check_labels(store: SequenceStore, recipe: Recipe) -> None:
@@ -47,25 +85,35 @@ def check_labels(store: SequenceStore, recipe: Recipe) -> None:
             sample, if it has too few.
     """
     known = len(store.metadata.classes)
-    if recipe.classes > known:
+    wanted = 1 + max(recipe.trained_labels + recipe.scored_labels("test"))
+    if wanted > known:
         raise InputError(
             "the recipe has more classes than the dataset",
             file=store.directory,
             field="classes",
-            found=recipe.classes,
+            found=wanted,
             expected=f"at most {known}",
         )
-    rows = np.concatenate([store.rows(recipe.name, part) for part in ("train", "test")])
-    labels = store.index["label"].to_numpy()[rows]
-    if labels.size and labels.max() >= recipe.classes:
-        first = rows[np.argmax(labels >= recipe.classes)]
-        raise InputError(
-            "the recipe has fewer classes than the store",
-            file=store.directory,
-            field=sample_names(store, np.array([first]))[0],
-            found=f"class {store.index['label'].to_numpy()[first]}",
-            expected=f"0 to {recipe.classes - 1} (the recipe's classes: {recipe.classes})",
-        )
+    for part in ("train", "test"):
+        rows = store.rows(recipe.name, part)
+        labels = store.index["label"].to_numpy()[rows]
+        strange = ~ClassMap(recipe.scored_labels(part)).has(labels)
+        if strange.any():
+            first = rows[np.argmax(strange)]
+            raise InputError(
+                "the recipe has fewer classes than the store",
+                file=store.directory,
+                field=sample_names(store, np.array([first]))[0],
+                found=f"class {store.index['label'].to_numpy()[first]}",
+                expected=_classes_text(recipe, part),
+            )
+
+
+def _classes_text(recipe: Recipe, part: str) -> str:
+    labels = recipe.scored_labels(part)
+    if recipe.split.anchors:
+        return f"one of the {len(labels)} classes of the {part} part"
+    return f"0 to {recipe.classes - 1} (the recipe's classes: {recipe.classes})"
 
 
 def sample_names(store: SequenceStore, rows: np.ndarray) -> tuple[str, ...]:
@@ -113,6 +161,7 @@ def training_batches(
         modality=modality,
         batch_size=recipe.training.batch_size,
         training=True,
+        classes=ClassMap(recipe.trained_labels),
         seed=recipe.training.seed,
         share=share,
         workers=workers,

@@ -12,7 +12,7 @@ from pipeline import options
 
 @click.command("export")
 @click.argument("store", type=options.FOLDER)
-@click.option("--benchmark", required=True, help="Benchmark of NTU RGB+D, or ntu120-oneshot.")
+@click.option("--benchmark", required=True, help="Benchmark of NTU RGB+D.")
 @click.option(
     "--format",
     "kind",

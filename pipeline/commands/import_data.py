@@ -12,9 +12,7 @@ from pipeline import options
 
 @click.command("import")
 @click.argument("file", type=options.FILE)
-@click.option(
-    "--benchmark", required=True, help="Benchmark that the file is for, or ntu120-oneshot."
-)
+@click.option("--benchmark", required=True, help="Benchmark that the file is for.")
 @click.option("--output", required=True, type=options.FOLDER, help="The sequence store to make.")
 def command(file: Path, benchmark: str, output: Path) -> None:
     """Make a sequence store of a prepared file: the reference's .npz, or PYSKL's annotations.

@@ -71,6 +71,7 @@ def prepared(synthetic_zip: Path, tiny: Recipe, make: Make[Any]) -> Prepared:
     reports = {name: make(dsl.Markdown, name) for name in ("extract", "denoise", "transform")}
     extract_raw_skeletons.python_func(
         raw=str(synthetic_zip),
+        skeleton="nw-ucla",
         data_fingerprint="0" * 64,
         code_version="e",
         raw_bodies=raw_bodies,

@@ -30,6 +30,7 @@ def test_missing_recordings_of_the_official_list_end_the_step_with_2(
         extract_raw_skeletons.python_func(
             raw=str(synthetic_zip),
             dataset="nw-ucla",
+            skeleton="nw-ucla",
             preparation=preparation_to_json(Preparation(official_list=True)),
             data_fingerprint="0",
             code_version="e",

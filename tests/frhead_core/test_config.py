@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from frhead_core.config import (
     recipe_to_yaml,
 )
 from frhead_core.errors import RecipeError
+from frhead_core.skeleton_layout import SkeletonLayout
 
 PUBLISHED = ("nw-ucla", "ntu60-xsub", "ntu60-xview", "ntu120-xsub", "ntu120-xset")
 
@@ -84,6 +86,17 @@ def test_published_accuracies_and_weights() -> None:
         ("loader.window=50", "loader.window is 50.*multiple of 4"),
         ("validation.values=[3]", "only training recordings can be held out"),
         ("split.test=[2,3]", r"split.*camera \[2\] is in both train and test"),
+        (
+            "split.test=[2.5]",
+            r"split\.test\.0: input should be a whole number or a text; found 2\.5",
+        ),
+        ("split.test=[true]", r"split\.test\.0: input should be a whole number or a text; found T"),
+        ("split.test=[x]", r"split\.test\.0: the values of camera are whole numbers; found 'x'"),
+        ("split.column=part", r"split\.train\.0: the values of part are texts; found 1"),
+        ("validation.values=[a]", r"validation\.values\.0: the values of camera are whole numbers"),
+        ("skeleton=[1]", r"skeleton: is no joint layout; found \[1\]; expected the name of one"),
+        ("skeleton=none.yaml", r"none\.yaml: cannot be read"),
+        ("skeleton={name: x}", r"skeleton\.joints: is missing"),
         ("model.reference_outputs=5", "fewer than the 10 classes"),
         ("training.learning_rate=.nan", "training.learning_rate.*finite"),
         ('training.batch_size="16"', "training.batch_size.*valid integer; found '16'"),
@@ -271,3 +284,54 @@ def test_for_training_drops_what_training_does_not_depend_on() -> None:
     assert reduced(override(held_out, {"validation.values": [2]})) != reduced(held_out)
     assert reduced(override(recipe, {"training.seed": 7})) != reduced(recipe)
     assert recipe.for_training("bone") != recipe.for_training("joint")  # 70 and 80 epochs
+
+
+LAYOUT = """\
+name: stick
+joints: [hip, head]
+bones:
+  - [head, hip]
+root: hip
+center: hip
+"""
+
+
+def test_a_layout_of_ones_own_becomes_a_part_of_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "stick.yaml").write_text(LAYOUT)
+    path = changed_file(tmp_path, lambda data: data.update(skeleton="stick.yaml", dataset="own"))
+    recipe = load_recipe(path)
+    (tmp_path / "stick.yaml").unlink()
+
+    assert isinstance(recipe.skeleton, SkeletonLayout)
+    assert recipe.skeleton.bones == (("head", "hip"),)
+    assert recipe_from_json(recipe_to_json(recipe)) == recipe
+    (tmp_path / "copy.yaml").write_text(recipe_to_yaml(recipe))
+    assert load_recipe(tmp_path / "copy.yaml") == recipe
+    other = override(recipe, ["skeleton.center=head"])
+    assert other.for_training("joint") != recipe.for_training("joint")
+
+
+def test_what_is_wrong_with_a_layout_is_named_where_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "stick.yaml").write_text(LAYOUT.replace("root: hip", "root: toe"))
+    path = changed_file(tmp_path, lambda data: data.update(skeleton="stick.yaml"))
+    with pytest.raises(RecipeError, match=r"stick\.yaml:5: root: 'toe' is none of the joints"):
+        load_recipe(path)
+    layout = yaml.safe_load(LAYOUT) | {"bones": [["head", "toe"]]}
+    path = changed_file(tmp_path, lambda data: data.update(skeleton=layout))
+    with pytest.raises(RecipeError, match=r"own\.yaml:\d+: skeleton\.bones\.0: 'toe' is none"):
+        load_recipe(path)
+
+
+def test_a_head_takes_so_many_joints(tmp_path: Path) -> None:
+    joints = [f"j{number}" for number in range(300)]
+    layout = {
+        "name": "long",
+        "joints": joints,
+        "bones": [[child, parent] for parent, child in pairwise(joints)],
+        "root": "j0",
+        "center": "j0",
+    }
+    recipe = load_recipe("nw-ucla")
+    with pytest.raises(RecipeError, match="300 joints; FR-Head takes up to 256"):
+        override(recipe, {"skeleton": layout})
+    assert override(recipe, {"skeleton": layout, "head.enabled": False})

@@ -46,7 +46,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for dataset in DATASETS:
         raw, folder = FOLDER / dataset / "raw.zip", tmp_path_factory.mktemp(dataset)
         names = [name for name in BENCHMARKS.values() if name.startswith(dataset)]
-        splits = {name: load_recipe(name).split for name in names if "oneshot" not in name}
+        splits = {name: load_recipe(name).split for name in names}
         mark = fingerprint(dataset, raw)
         extract_raw_skeletons(dataset, raw, folder / "tracked", SETTINGS, mark)
         denoise_skeletons(dataset, folder / "tracked", folder / "denoised", SETTINGS)

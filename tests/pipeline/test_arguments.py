@@ -9,7 +9,7 @@ from pipeline.arguments import pipeline_arguments, splits_of_store
 def test_benchmarks_that_are_prepared_alike_share_a_store() -> None:
     assert set(splits_of_store(load_recipe("ntu60-xsub"))) == {"ntu60-xsub", "ntu60-xview"}
     assert set(splits_of_store(load_recipe("nw-ucla"))) == {"nw-ucla"}
-    whole = {"ntu60-xsub", "ntu60-xview", "ntu120-xsub", "ntu120-xset"}
+    whole = {"ntu60-xsub", "ntu60-xview", "ntu120-xsub", "ntu120-xset", "ntu120-oneshot"}
     larger = load_recipe("ntu120-xset")
     assert set(splits_of_store(larger)) == whole
     assert set(splits_of_store(override(larger, ["preparation.official_list=false"]))) == whole
@@ -48,6 +48,18 @@ def test_a_setting_reaches_the_steps_that_depend_on_it(setting: str, fields: set
     after = vars(pipeline_arguments(override(recipe, [setting]), MODALITIES))
 
     assert {name for name in before if before[name] != after[name]} == fields
+
+
+def test_another_layout_is_read_and_trained_again() -> None:
+    layout = {"name": "stick", "joints": ["hip", "head"], "bones": [["head", "hip"]], "root": "hip"}
+    settings = {"dataset": "own", "skeleton": layout | {"center": "hip"}}
+    one = override(load_recipe("nw-ucla"), settings)
+    other = override(one, ["skeleton.center=head"])
+    before, after = (vars(pipeline_arguments(each, MODALITIES)) for each in (one, other))
+
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"skeleton", "recipe", "trainings"}
+    assert splits_of_store(one) == {"nw-ucla": one.split}
 
 
 def test_epochs_of_one_modality_concern_that_one_alone() -> None:

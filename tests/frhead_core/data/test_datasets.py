@@ -182,7 +182,7 @@ def test_parts_follow_the_column(synthetic_store):
 def test_a_dataset_that_cannot_be_read(tmp_path):
     name, message = (
         "kinetics",
-        "unknown dataset; found kinetics; expected ntu120 or ntu60 or nw-ucla",
+        "unknown dataset; found kinetics; expected ntu120 or ntu60 or nw-ucla or own",
     )
     for step in (
         lambda: fingerprint(name, tmp_path),

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from frhead_core.config import Preparation, Split
-from frhead_core.data import ntu_names, ntu_oneshot
+from frhead_core.config import Preparation, Split, load_recipe
+from frhead_core.data import ntu_names
 from frhead_core.data.export_npz import export_reference_npz
 from frhead_core.data.import_prepared import import_prepared
 from frhead_core.data.packed import StoreMetadata
@@ -30,6 +30,7 @@ from frhead_core.errors import InputError, QuarantineLimitError
 SPLITS = {
     "ntu60-xsub": Split(column="performer", train=(1, 2), test=(3,), setups=(1, 17)),
     "ntu120-xset": Split(column="setup", train=(2, 18), test=(1,)),
+    "ntu120-oneshot": load_recipe("ntu120-oneshot").split,
 }
 NAMES = sorted(
     [
@@ -65,7 +66,7 @@ def write_store(output: Path, entries: list[tuple[Recording, np.ndarray]] | None
 def part_columns_of(names: list[str]) -> dict[str, list[str]]:
     index = pd.DataFrame([vars(ntu_names.recording(name)) for name in names])
     index["performer"] = index["performer"].replace(8, 3)
-    parts, _ = part_columns(index, SPLITS, find_dataset("ntu120"), Preparation(official_list=False))
+    parts, _ = part_columns(index, SPLITS, Preparation(official_list=False))
     return parts
 
 
@@ -95,20 +96,34 @@ def test_the_one_shot_parts(tmp_path: Path) -> None:
     assert store.rows("ntu120-oneshot", "anchor").size == 2
 
 
-def test_the_anchors_are_those_of_the_protocol() -> None:
-    assert len(ntu_oneshot.ANCHOR_NAMES) == 20
-    assert ntu_oneshot.ANCHOR_NAMES[9:11] == ("S001C003P008R001A055", "S018C003P008R001A061")
-    assert ntu_oneshot.ANCHOR_NAMES[-1] == "S018C003P008R001A115"
+def test_classes_and_anchors_are_those_of_the_protocol() -> None:
+    split = load_recipe("ntu120-oneshot").split
+    actions = range(1, 116, 6)
+    assert [label + 1 for label in split.test] == list(actions)
+    assert sorted(split.train + split.test) == list(range(120))
+    assert split.anchors == tuple(
+        f"S{1 if action <= 55 else 18:03}C003P008R001A{action:03}" for action in actions
+    )
+
+
+def test_held_out_classes_are_known_by_recordings_like_the_anchors() -> None:
+    recipe = load_recipe("ntu120-oneshot")
+    held_out, listed = recipe.validation, ntu_names.NTU120.missing
+    assert set(held_out.values) < set(recipe.split.train)
+    for name, label in zip(held_out.anchors, held_out.values, strict=True):
+        assert ntu_names.recording(name).label == label
+        assert re.fullmatch(r"S(001|018)C003P008R001A\d{3}", name)
+    assert not listed & {*held_out.anchors, *recipe.split.anchors}
 
 
 def test_missing_anchors_are_an_error_unless_any_list_will_do(tmp_path: Path) -> None:
     index = SequenceStore.open(write_store(tmp_path / "store")).index
-    facts = find_dataset("ntu120")
+    splits = {"ntu120-oneshot": SPLITS["ntu120-oneshot"]}
     with pytest.raises(
         InputError, match="anchors of the one-shot protocol are missing; found no S0"
     ):
-        part_columns(index, {}, facts, Preparation())
-    _, notes = part_columns(index, {}, facts, Preparation(official_list=False))
+        part_columns(index, splits, Preparation())
+    _, notes = part_columns(index, splits, Preparation(official_list=False))
     assert notes[0].startswith("One-shot anchors missing: 18 of 20 (S001C003P008R001A007, ")
 
 
@@ -478,6 +493,7 @@ def test_annotations_stay_in_the_file_until_their_turn(tmp_path: Path, protocol:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere\.pkl: cannot be read"):
         import_prepared(tmp_path / "nowhere.pkl", "ntu60-xsub", tmp_path / "s")
-    with pytest.raises(InputError, match="no annotation files of this kind"):
-        path = written(tmp_path / "a.pkl", annotations())
-        import_prepared(path, "nw-ucla", tmp_path / "s")
+    path = written(tmp_path / "a.pkl", annotations())
+    for benchmark in ("nw-ucla", "ntu120-oneshot"):
+        with pytest.raises(InputError, match="no annotation files of this kind"):
+            import_prepared(path, benchmark, tmp_path / "s")

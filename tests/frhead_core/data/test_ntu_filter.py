@@ -25,8 +25,10 @@ from frhead_core.data.tracked_bodies import (
     tracked_bodies_writer,
 )
 from frhead_core.errors import InputError, QuarantineLimitError
+from frhead_core.skeletons import skeleton
 
 ANYTHING = Preparation(official_list=False, max_quarantined_share=0.9)
+SPINE = skeleton("ntu").center
 EARLIER = Quarantined("S001C001P001R001A060", "S001C001P001R001A060.skeleton", "empty file")
 
 
@@ -148,15 +150,15 @@ def test_the_store_is_centred_and_knows_the_parts(tracked: Path, tmp_path: Path)
         recording_, sequence = store.recording(number), store.sequence(number)
         before = DenoisedSequences.open(tmp_path / "denoised")
         row = before.index["name"].tolist().index(recording_.name)
-        np.testing.assert_array_equal(sequence, centre(before.sequence(row)))
+        np.testing.assert_array_equal(sequence, centre(before.sequence(row), SPINE))
 
 
 def test_the_origin_is_the_spine_of_the_first_actors_first_frame() -> None:
     sequence = np.random.default_rng(0).normal(size=(2, 4, 25, 3)).astype(np.float32)
     sequence[0, 0] = sequence[1, 2] = 0
-    moved = centre(sequence)
+    moved = centre(sequence, SPINE)
     assert not moved[0, 0].any() and not moved[1, 2].any()  # the absent stay away
     assert not moved[0, 1, 1].any()
     np.testing.assert_array_equal(moved[1, 0], sequence[1, 0] - sequence[0, 1, 1])
     lone = sequence[:1]
-    np.testing.assert_array_equal(centre(lone)[0, 0], np.tile(-lone[0, 1, 1], (25, 1)))
+    np.testing.assert_array_equal(centre(lone, SPINE)[0, 0], np.tile(-lone[0, 1, 1], (25, 1)))
