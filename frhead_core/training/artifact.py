@@ -21,6 +21,8 @@ from frhead_core.models.registry import build_model
 from frhead_core.training.model_card import model_card
 
 FORMAT_VERSION = 1
+_METADATA = {"metrics": dict, "trained_on": str, "precision": str}
+_RECORDS = ("recipe.yaml", "history.jsonl", "training_samples.txt", "metadata.json")
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,9 @@ class ModelArtifact:
                 found=version,
                 expected=FORMAT_VERSION,
             )
+        for name, kind in _METADATA.items():
+            if not isinstance(metadata.get(name), kind):
+                raise InputError("is not the description of a model", file=path, field=name)
         recipe = load_recipe(directory / "recipe.yaml")
         return cls(directory, recipe, check_modality(modality), metadata)
 
@@ -73,7 +78,7 @@ class ModelArtifact:
         Raises:
             InputError: If there are no such weights, or they do not fit the recipe.
         """
-        content = self._weights(which)
+        content = self.weights(which)
         model = build_model(self.recipe)
         try:
             state = from_safetensors(content)
@@ -86,9 +91,59 @@ class ModelArtifact:
             ) from error
         return model.eval()
 
+    def kept_weights(self) -> list[str]:
+        """Names of the weights that the model holds, ``last`` first.
+
+        Raises:
+            InputError: If it holds none.
+        """
+        found = {path.stem for path in self.directory.glob("*.safetensors")}
+        if not found:
+            raise InputError(
+                "the model holds no weights", file=self.directory, expected="last.safetensors"
+            )
+        return sorted(found, key=lambda which: (which != "last", which))
+
+    def weights(self, which: str) -> bytes:
+        """Content of the weights file.
+
+        Raises:
+            InputError: If it cannot be read.
+        """
+        try:
+            return self._path(which).read_bytes()
+        except OSError as error:
+            there = sorted(path.stem for path in self.directory.glob("*.safetensors"))
+            raise InputError(
+                f"cannot be read ({error.strerror})",
+                file=self._path(which),
+                expected=" or ".join(there),
+            ) from error
+
     def fingerprint(self, which: str) -> str:
         """SHA-256 of the weights file."""
-        return hashlib.sha256(self._weights(which)).hexdigest()
+        return hashlib.sha256(self.weights(which)).hexdigest()
+
+    def content_digest(self) -> str:
+        """SHA-256 over all weights and records: everything that is read of a model.
+
+        Raises:
+            InputError: If it holds no weights.
+        """
+        names = [f"{which}.safetensors" for which in self.kept_weights()]
+        digest = hashlib.sha256()
+        for path in (self.directory / name for name in [*names, *_RECORDS]):
+            if path.exists():
+                content = path.read_bytes()
+                digest.update(f"{path.name}\0{len(content)}\0".encode())
+                digest.update(content)
+        return digest.hexdigest()
+
+    def given_text(self) -> str | None:
+        """By what a model was given that nobody trained in its run; None for one that was."""
+        given = self.metadata.get("given")
+        origin = self.metadata.get("origin")
+        return f"{given}, {origin}" if given and origin else given
 
     def history(self) -> list[dict[str, Any]]:
         """One row per epoch; empty for a model that was not trained here."""
@@ -106,17 +161,6 @@ class ModelArtifact:
 
     def _path(self, which: str) -> Path:
         return self.directory / f"{which}.safetensors"
-
-    def _weights(self, which: str) -> bytes:
-        try:
-            return self._path(which).read_bytes()
-        except OSError as error:
-            there = sorted(path.stem for path in self.directory.glob("*.safetensors"))
-            raise InputError(
-                f"cannot be read ({error.strerror})",
-                file=self._path(which),
-                expected=" or ".join(there),
-            ) from error
 
 
 def write_artifact(

@@ -52,7 +52,7 @@ def model_card(recipe: Recipe, metadata: Mapping[str, Any]) -> str:
         "`recipe.yaml`, the epochs, where they are known, in `history.jsonl`.",
         "",
     ]
-    facts = ("origin", "seed", "code_version", "data_fingerprint")
+    facts = ("origin", "given", "seed", "code_version", "data_fingerprint")
     lines += [
         f"- {name.replace('_', ' ')}: `{metadata[name]}`"
         for name in facts
