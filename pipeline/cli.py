@@ -24,6 +24,7 @@ _COMMANDS = (
     "compare",
     "ablation",
     "sweep",
+    "predict",
     "compile",
     "benchmarks",
     "import-weights",

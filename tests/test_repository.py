@@ -203,8 +203,8 @@ def test_readme_states_the_published_accuracies_of_the_recipe(name):
 @pytest.mark.parametrize(
     "page",
     [
-        *("README.md", "Makefile"),
-        *("docs/data.md", "docs/architecture.md", "docs/experiments.md"),
+        *("README.md", "Makefile", "docs/data.md", "docs/architecture.md"),
+        *("docs/experiments.md", "docs/models.md"),
     ],
 )
 def test_documentation_names_commands_that_exist(page):
