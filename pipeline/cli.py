@@ -28,6 +28,7 @@ _COMMANDS = (
     "compile",
     "benchmarks",
     "import-weights",
+    "export-model",
     "synthetic",
     "export",
     "import",
