@@ -29,6 +29,7 @@ _COMMANDS = (
     "benchmarks",
     "import-weights",
     "export-model",
+    "hub",
     "synthetic",
     "export",
     "import",

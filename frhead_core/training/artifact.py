@@ -21,7 +21,17 @@ from frhead_core.models.registry import build_model
 from frhead_core.training.model_card import model_card
 
 FORMAT_VERSION = 1
+MODEL_FILES = (
+    "*.safetensors",
+    "recipe.yaml",
+    "metadata.json",
+    "history.jsonl",
+    "training_samples.txt",
+    "README.md",
+)
+"""Patterns of the files that make a model; beside them lie TensorBoard's, which nothing reads."""
 _METADATA = {"metrics": dict, "trained_on": str, "precision": str}
+_FIGURES = ("epoch", "evaluated_part", "samples", "top1", "top5")
 _RECORDS = ("recipe.yaml", "history.jsonl", "training_samples.txt", "metadata.json")
 
 
@@ -66,9 +76,7 @@ class ModelArtifact:
                 found=version,
                 expected=FORMAT_VERSION,
             )
-        for name, kind in _METADATA.items():
-            if not isinstance(metadata.get(name), kind):
-                raise InputError("is not the description of a model", file=path, field=name)
+        _check_description(metadata, path)
         recipe = load_recipe(directory / "recipe.yaml")
         return cls(directory, recipe, check_modality(modality), metadata)
 
@@ -150,7 +158,10 @@ class ModelArtifact:
         path = self.directory / "history.jsonl"
         if not path.exists():
             return []
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        try:
+            return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        except ValueError as error:
+            raise InputError(f"is not one JSON object a line ({error})", file=path) from error
 
     def training_samples(self) -> frozenset[str] | None:
         """Names of the samples that the model was trained on; None if that is not known."""
@@ -161,6 +172,18 @@ class ModelArtifact:
 
     def _path(self, which: str) -> Path:
         return self.directory / f"{which}.safetensors"
+
+
+def _check_description(metadata: dict[str, Any], path: Path) -> None:
+    fields = [
+        name for name, kind in _METADATA.items() if not isinstance(metadata.get(name), kind)
+    ] or [
+        f"metrics.{which}"
+        for which, figures in metadata["metrics"].items()
+        if not isinstance(figures, dict) or not figures.keys() >= set(_FIGURES)
+    ]
+    if fields:
+        raise InputError("is not the description of a model", file=path, field=fields[0])
 
 
 def write_artifact(
