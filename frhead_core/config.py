@@ -421,7 +421,8 @@ class Recipe:
     def for_training(self, modality: Modality) -> Recipe:
         """The recipe without what training one modality does not depend on.
 
-        Two runs whose reduced recipes are equal train the same model.
+        Two runs whose reduced recipes are equal train the same model. The rules that the sequences
+        were prepared by stay: new recordings have to be prepared by the same.
         """
         epochs = getattr(self.training.epochs, modality)
         same_epochs = ModalityEpochs(**dict.fromkeys(MODALITIES, epochs))
@@ -431,7 +432,7 @@ class Recipe:
         return dataclasses.replace(
             self,
             title="",
-            preparation=Preparation(),
+            preparation=Preparation(compatibility=self.preparation.compatibility),
             validation=held_out,
             head=dataclasses.replace(self.head, inferred=()),
             training=dataclasses.replace(self.training, epochs=same_epochs),

@@ -82,3 +82,7 @@ class LostProcessError(FRHeadError):
     """One of the processes that train a model together has ended, which is nobody's mistake."""
 
     exit_code = 1
+
+
+class ExportError(FRHeadError):
+    """A model in another format does not compute what the model computes."""

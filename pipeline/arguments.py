@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 
 from components.sections import preparation_to_json, skeleton_to_json, splits_to_json
 from frhead_core.config import (
@@ -26,7 +28,8 @@ class PipelineArguments:
         skeleton: Name of the joint layout, or one of the user's own as JSON.
         preparation: Settings of the data steps, as JSON.
         splits: Splits that the sequence store holds, as JSON.
-        trainings: For each modality its name and its training recipe as JSON.
+        trainings: For each modality its name, its training recipe as JSON, and place and digest of
+            the model that is given instead of training one (empty texts to train).
         recipe: The whole recipe as JSON, for the ensemble and the report.
     """
 
@@ -38,19 +41,37 @@ class PipelineArguments:
     recipe: str
 
 
-def pipeline_arguments(recipe: Recipe, modalities: Sequence[Modality]) -> PipelineArguments:
-    """The arguments for a recipe and some of its modalities."""
+@dataclass(frozen=True)
+class GivenModel:
+    """A model to evaluate without training: its directory, and the digest of its contents."""
+
+    directory: Path
+    digest: str
+
+
+def pipeline_arguments(
+    recipe: Recipe,
+    modalities: Sequence[Modality],
+    given: Mapping[Modality, GivenModel] = MappingProxyType({}),
+) -> PipelineArguments:
+    """The arguments for a recipe and some of its modalities; those with a model are not trained."""
     return PipelineArguments(
         dataset=recipe.dataset,
         skeleton=skeleton_to_json(recipe.skeleton),
         preparation=preparation_to_json(recipe.preparation),
         splits=splits_to_json(splits_of_store(recipe)),
-        trainings=[
-            {"modality": modality, "recipe": recipe_to_json(recipe.for_training(modality))}
-            for modality in modalities
-        ],
+        trainings=[_training(recipe, modality, given.get(modality)) for modality in modalities],
         recipe=recipe_to_json(recipe),
     )
+
+
+def _training(recipe: Recipe, modality: Modality, given: GivenModel | None) -> dict[str, str]:
+    return {
+        "modality": modality,
+        "recipe": recipe_to_json(recipe.for_training(modality)),
+        "weights": str(given.directory) if given else "",
+        "weights_digest": given.digest if given else "",
+    }
 
 
 def splits_of_store(recipe: Recipe) -> dict[str, Split]:

@@ -1,8 +1,9 @@
 """The pipeline: which step follows which, and what each is told.
 
-One definition for every engine. ``code_version`` of each step and the fingerprint of the raw data
-(from the first step, which always runs) are parameters of the steps: a cache key holds neither the
-packages that a step imports nor the contents behind a path.
+One definition for every engine. ``code_version`` of each step, the fingerprint of the raw data
+(from the first step, which always runs) and the digest of a model that is given instead of trained
+are parameters of the steps: a cache key holds neither the packages that a step imports nor the
+contents behind a path.
 
 Not ``from __future__ import annotations``: kfp reads the annotations as objects.
 """
@@ -97,6 +98,8 @@ def build_pipeline(
                 sequences=transformed.outputs["sequences"],
                 modality=training.modality,
                 recipe=training.recipe,
+                weights=training.weights,
+                weights_digest=training.weights_digest,
                 code_version=code_version("train_modality"),
             )
             place(trained, trainer)

@@ -6,15 +6,15 @@ import dataclasses
 import os
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from components import runtime
 from frhead_core.config import Modality, Recipe, recipe_to_json
 from frhead_core.errors import FRHeadError
-from pipeline.arguments import pipeline_arguments
+from pipeline.arguments import GivenModel, pipeline_arguments
 from pipeline.dag import build_pipeline
 from pipeline.display import progress_of
 from pipeline.local_engine import LocalEngine
@@ -62,6 +62,7 @@ class LocalRun:
         threads: Of each of them; None for the cores divided by how many there are at a time.
         accept_different_threads: Go on from checkpoints of another number of threads.
         accept_different_processes: Go on from checkpoints of another number of processes.
+        given: Models that are evaluated instead of training these modalities.
     """
 
     recipe: Recipe
@@ -75,6 +76,7 @@ class LocalRun:
     threads: int | None = None
     accept_different_threads: bool = False
     accept_different_processes: bool = False
+    given: Mapping[Modality, GivenModel] = field(default_factory=dict)
 
 
 def run_locally(run: LocalRun) -> Path:
@@ -90,7 +92,7 @@ def run_locally(run: LocalRun) -> Path:
     """
     folder = RunFolder.create(run.work_directory.resolve(), run.recipe.name)
     print(f"run {folder.name} in {folder.path}\n{_summary(run)}", flush=True)
-    arguments = pipeline_arguments(run.recipe, run.modalities)
+    arguments = pipeline_arguments(run.recipe, run.modalities, run.given)
     engine = LocalEngine(folder, _environment(run, folder))
     facts = _facts(run)
     begin = time.monotonic()
@@ -119,12 +121,14 @@ def _summary(run: LocalRun) -> str:
     """What is about to happen, in one line."""
     several = f"{run.processes} processes of " if run.processes > 1 else ""
     training = run.recipe.training
-    epochs = ", ".join(f"{name} {getattr(training.epochs, name)}" for name in run.modalities)
-    return (
-        f"{run.recipe.title or run.recipe.name}: {run.recipe.model.backbone}, epochs: {epochs}; "
-        f"{training.precision}, seed {training.seed}, "
-        f"{several}{threads_of(run)} threads for each modality"
-    )
+    trained = [name for name in run.modalities if name not in run.given]
+    epochs = ", ".join(f"{name} {getattr(training.epochs, name)}" for name in trained)
+    parts = [f"given, not trained: {', '.join(run.given)}"] if run.given else []
+    if trained:
+        parts.append(f"{run.recipe.model.backbone}, epochs: {epochs}")
+        parts.append(f"{training.precision}, seed {training.seed}")
+    parts.append(f"{several}{threads_of(run)} threads for each modality")
+    return f"{run.recipe.title or run.recipe.name}: {'; '.join(parts)}"
 
 
 def _facts(run: LocalRun) -> dict[str, Any]:
@@ -133,6 +137,10 @@ def _facts(run: LocalRun) -> dict[str, Any]:
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "raw": str(run.raw),
         "modalities": list(run.modalities),
+        "given": {
+            name: {"directory": str(model.directory), "digest": model.digest}
+            for name, model in run.given.items()
+        },
         "recipe": recipe_to_json(run.recipe),
     }
 

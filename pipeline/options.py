@@ -264,7 +264,10 @@ def _repeated(args: Sequence[str], names: set[str]) -> list[str]:
         if argument.startswith("-"):
             option = argument if argument in names else None
         elif option is not None and result[-1] != option:
-            result.append(option)
+            if "=" in argument:
+                result.append(option)
+            else:
+                option = None
         result.append(argument)
     return result
 
@@ -281,6 +284,37 @@ class AssignmentType(click.ParamType[tuple[str, str]]):
         if not equals or not text:
             self.fail(f"{value!r} is not of the form modality=value", param, ctx)
         return key, text
+
+
+class ModelType(AssignmentType):
+    """A model directory, with ``modality=`` before it or without."""
+
+    name = "[modality=]directory"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        from frhead_core.config import MODALITIES
+
+        key, _, place = str(value).partition("=")
+        return (key, place) if key in MODALITIES and place else ("", str(value))
+
+
+def weights_by_modality(pairs: Iterable[tuple[str, str]]) -> dict[Modality, float]:
+    """Assignments of numbers.
+
+    Raises:
+        FRHeadError: If a modality does not exist or is given twice.
+        click.BadParameter: If something is no number.
+    """
+    return {name: _number(text) for name, text in by_modality(pairs).items()}
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a number", param_hint="--weights") from None
 
 
 def by_modality(pairs: Iterable[tuple[str, str]]) -> Mapping[Modality, str]:

@@ -12,16 +12,22 @@ def train_modality(
     sequences: Input[Dataset],
     modality: str,
     recipe: str,
+    weights: str,
+    weights_digest: str,
     code_version: str,
     model: Output[Model],
     metrics: Output[Metrics],
 ) -> None:
-    """Train a recogniser on one modality, going on from its last checkpoint where there is one.
+    """Train a recogniser on one modality, or take over a model that was given instead.
+
+    Training goes on from its last checkpoint where there is one.
 
     Args:
         sequences: The sequence store.
         modality: Joint, bone, or the motion of either.
         recipe: The part of the recipe that training this modality depends on, as JSON.
+        weights: Directory of a model that is given; empty to train one.
+        weights_digest: Digest of its contents; empty to train one.
         code_version: Version of the code that this step uses.
         model: Weights of the last and of the best epoch, recipe, history and model card.
         metrics: Accuracies of the last and of the best epoch, in percent.
@@ -34,6 +40,7 @@ def train_modality(
         from components import runtime
         from components.artifacts import describe, flat_figures, log_metrics
         from frhead_core.config import check_modality, recipe_from_json
+        from frhead_core.training.given_model import adopt_model
         from frhead_core.training.launch import train_in_processes
         from frhead_core.training.loop import TrainingJob
 
@@ -49,8 +56,15 @@ def train_modality(
             accept_different_processes=runtime.accept_different_processes(),
             device="auto",
         )
-        trained = train_in_processes(job, runtime.processes(), runtime.step_reporter)
-        figures = flat_figures(trained.metrics)
+        if weights:
+            place = Path(weights)
+            given = adopt_model(
+                place, weights_digest, job.recipe, job.modality, job.output, reporter
+            )
+            figures = flat_figures(given.metadata["metrics"])
+        else:
+            trained = train_in_processes(job, runtime.processes(), runtime.step_reporter)
+            figures = flat_figures(trained.metrics)
         describe(model)
         log_metrics(metrics, figures)
         reporter.metrics(figures)

@@ -47,6 +47,35 @@ class Transform(Protocol):
     ) -> np.ndarray: ...
 
 
+class ModelInput:
+    """Makes what a model sees of sequences: transformed, one modality of it, in float32.
+
+    Args:
+        loader: The recipe's loader section.
+        skeleton: The joint layout.
+        modality: What the model sees.
+    """
+
+    def __init__(
+        self, loader: NWUCLALoader | NTULoader, skeleton: Skeleton, modality: Modality
+    ) -> None:
+        self._transform = _transform(loader, skeleton)
+        self._skeleton = skeleton
+        self._modality = modality
+
+    def __call__(
+        self, batch: RaggedBatch, generators: Sequence[np.random.Generator] | None = None
+    ) -> torch.Tensor:
+        """Make a batch: as in training with one generator a sample, else as in evaluation.
+
+        Returns:
+            (N, C, T, V, M) float32, contiguous.
+        """
+        joints = self._transform(batch, generators)
+        coordinates = apply_modality(joints, self._modality, self._skeleton)
+        return torch.from_numpy(np.ascontiguousarray(coordinates, dtype=np.float32))
+
+
 class SampleBatches:
     """The batches of some index rows of a store.
 
@@ -149,9 +178,7 @@ class _Preparation(Dataset[Batch]):
         labels = store.index["label"].to_numpy(dtype=np.int64)[rows]
         self._labels = labels if classes is None else classes.places(labels)
         self._rows = rows
-        self._transform = _transform(loader, skeleton)
-        self._skeleton = skeleton
-        self._modality = modality
+        self._input = ModelInput(loader, skeleton, modality)
         self._training = training
         self._seed = seed
 
@@ -162,10 +189,8 @@ class _Preparation(Dataset[Batch]):
         generators = None
         if self._training:
             generators = [sample_generator(self._seed, epoch, int(index)) for index in indices]
-        joints = self._transform(self._reader.read(rows), generators)
-        coordinates = apply_modality(joints, self._modality, self._skeleton)
         return Batch(
-            coordinates=torch.from_numpy(np.ascontiguousarray(coordinates, dtype=np.float32)),
+            coordinates=self._input(self._reader.read(rows), generators),
             labels=torch.from_numpy(self._labels[samples]),
             rows=rows,
         )

@@ -78,6 +78,15 @@ def recording(name: str) -> Recording:
     )
 
 
+def parse_bodies(content: bytes) -> np.ndarray:
+    """The body in the text of a JSON file, whoever it is: (1, T, V, C) float64.
+
+    Raises:
+        ValueError: If it is no such text, or a coordinate is missing or not finite.
+    """
+    return _coordinates(_parse(content, ("skeletons",))["skeletons"])[np.newaxis]
+
+
 class NWUCLASource:
     """The recordings of NW-UCLA, one at a time in the order of their names.
 
@@ -123,7 +132,7 @@ class NWUCLASource:
         who = recording(name)
         if self._official is not None and name not in self._official:
             raise ValueError("not on the benchmark's list")
-        content = _parse(self._files.read(file))
+        content = _parse(self._files.read(file), ("skeletons", "label"))
         _check_identity(content, who)
         return RecordedBodies(who, _coordinates(content["skeletons"])[np.newaxis])
 
@@ -145,7 +154,7 @@ def _refuse_missing(official: frozenset[str], files: Sequence[str], raw: Path) -
         )
 
 
-def _parse(content: bytes) -> dict[str, Any]:
+def _parse(content: bytes, fields: Sequence[str]) -> dict[str, Any]:
     try:
         data = json.loads(content)
     except json.JSONDecodeError as error:
@@ -158,7 +167,7 @@ def _parse(content: bytes) -> dict[str, Any]:
         raise ValueError("JSON nested too deeply") from error
     if not isinstance(data, dict):
         raise ValueError(f"a JSON {type(data).__name__}, expected an object")
-    for field in ("skeletons", "label"):
+    for field in fields:
         if field not in data:
             raise ValueError(f'no field "{field}"')
     return data

@@ -27,6 +27,17 @@ class RaggedBatch:
     frames: np.ndarray
     bodies: np.ndarray
 
+    @classmethod
+    def of_one(cls, name: str, sequence: np.ndarray) -> RaggedBatch:
+        """A batch of one sequence, (M, T, V, C)."""
+        bodies, frames, *joint_shape = sequence.shape
+        return cls(
+            names=np.array([name], dtype=object),
+            rows=sequence.reshape(-1, *joint_shape),
+            frames=np.array([frames], dtype=np.int64),
+            bodies=np.array([bodies], dtype=np.int64),
+        )
+
     @cached_property
     def lengths(self) -> np.ndarray:
         """(N,) rows of each sequence."""

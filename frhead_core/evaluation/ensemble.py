@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,8 +62,8 @@ def combine(scores: Mapping[Modality, Scores], weights: Mapping[Modality, float]
             differ, or a weight is missing, not finite, or all are zero.
     """
     joined = _joined(scores)
-    chosen = _checked_weights(joined, weights)
-    logits = _weighted_sum(joined, chosen)
+    chosen = checked_weights(joined, weights)
+    logits = weighted_sum({name: each.logits for name, each in joined.items()}, chosen)
     first = next(iter(joined.values()))
     shared = ("benchmark", "backbone", "which", "data_fingerprint", "classes")
     metadata = {
@@ -77,6 +77,43 @@ def combine(scores: Mapping[Modality, Scores], weights: Mapping[Modality, float]
         seen_in_training=np.logical_or.reduce([each.seen_in_training for each in joined.values()]),
         metadata={**metadata, "modality": "ensemble", "weights": chosen},
     )
+
+
+def checked_weights(
+    modalities: Collection[Modality], weights: Mapping[Modality, float]
+) -> dict[Modality, float]:
+    """The weights of some modalities, in their order; those of others are left out.
+
+    Raises:
+        InputError: If one is missing or not finite, or all are zero.
+    """
+    if not set(modalities) <= set(weights):
+        raise InputError(
+            "there must be one weight for each modality",
+            field="weights",
+            found=", ".join(weights) or "none",
+            expected=", ".join(modalities),
+        )
+    for modality in modalities:
+        if not math.isfinite(weights[modality]):
+            raise InputError(
+                "no usable weight",
+                field=modality,
+                found=weights[modality],
+                expected="a finite number",
+            )
+    chosen = {modality: float(weights[modality]) for modality in modalities}
+    if not any(chosen.values()):
+        raise InputError("all weights are zero", field="weights", found=chosen)
+    return chosen
+
+
+def weighted_sum(
+    logits: Mapping[Modality, np.ndarray], weights: Mapping[Modality, float]
+) -> np.ndarray:
+    """The weighted sum of the logits (n, K) of some modalities: (n, K) float32."""
+    first, *others = (np.float32(weights[name]) * each for name, each in logits.items())
+    return np.asarray(sum(others, start=first), dtype=np.float32)
 
 
 def search_weights(scores: Mapping[Modality, Scores]) -> dict[Modality, float]:
@@ -152,37 +189,6 @@ def _joined(scores: Mapping[Modality, Scores]) -> dict[Modality, Scores]:
     return joined({modality: scores[modality] for modality in _ordered(scores)}, "modalities")
 
 
-def _checked_weights(
-    scores: Mapping[Modality, Scores], weights: Mapping[Modality, float]
-) -> dict[Modality, float]:
-    if not set(scores) <= set(weights):
-        raise InputError(
-            "there must be one weight for each modality",
-            field="weights",
-            found=", ".join(weights) or "none",
-            expected=", ".join(scores),
-        )
-    for modality in scores:
-        if not math.isfinite(weights[modality]):
-            raise InputError(
-                "no usable weight",
-                field=modality,
-                found=weights[modality],
-                expected="a finite number",
-            )
-    chosen = {modality: float(weights[modality]) for modality in scores}
-    if not any(chosen.values()):
-        raise InputError("all weights are zero", field="weights", found=chosen)
-    return chosen
-
-
-def _weighted_sum(
-    scores: Mapping[Modality, Scores], weights: Mapping[Modality, float]
-) -> np.ndarray:
-    first, *others = (np.float32(weights[name]) * scores[name].logits for name in scores)
-    return np.asarray(sum(others, start=first), dtype=np.float32)
-
-
 def _common(values: list[object]) -> object:
     return values[0] if all(value == values[0] for value in values) else None
 
@@ -245,7 +251,7 @@ def _badness(
     """What is to be as small as possible, first things first."""
     total = sum(parts)
     weights = {name: part / total for name, part in zip(scores, parts, strict=True)}
-    logits = _weighted_sum(scores, weights)
+    logits = weighted_sum({name: each.logits for name, each in scores.items()}, weights)
     labels = next(iter(scores.values())).labels
     distance = sum((len(parts) * part - total) ** 2 for part in parts)
     # Rounded, so that the last bits of float32 sums do not decide between weights.

@@ -14,6 +14,34 @@ from frhead_core.models.recogniser import Recogniser
 from frhead_core.progress import Reporter
 
 
+def for_asking(model: Recogniser, precision: Precision) -> Recogniser:
+    """A model, put into evaluation mode, as :func:`output_of` wants it: as fast as is known."""
+    return model.eval().for_inference(_dtype(precision))
+
+
+@torch.inference_mode()
+def output_of(
+    asked: Recogniser,
+    coordinates: Tensor,
+    device: torch.device,
+    precision: Precision,
+    output: Callable[[Recogniser, Tensor], Tensor] = Recogniser.forward,
+) -> np.ndarray:
+    """Logits, or another output, of a batch (N, C, T, V, M): (N, K) float32.
+
+    Args:
+        asked: From :func:`for_asking`.
+        coordinates: (N, C, T, V, M).
+        device: Where the model is.
+        precision: Of the backbone.
+        output: What to ask of the model.
+    """
+    dtype = _dtype(precision)
+    with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
+        each = output(asked, coordinates.to(device))
+    return np.asarray(each.float().cpu().numpy())
+
+
 def score_samples(
     model: Recogniser,
     batches: SampleBatches,
@@ -34,7 +62,6 @@ def score_samples(
     )
 
 
-@torch.inference_mode()
 def sample_outputs(
     model: Recogniser,
     output: Callable[[Recogniser, Tensor], Tensor],
@@ -58,14 +85,15 @@ def sample_outputs(
         (n, K) float32.
     """
     was_training = model.training
-    bfloat16 = precision == "bfloat16"
-    asked = model.eval().for_inference(torch.bfloat16 if bfloat16 else torch.float32)
+    asked = for_asking(model, precision)
     outputs = []
     for batch in batches.epoch():
-        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-            each = output(asked, batch.coordinates.to(device))
-        outputs.append(each.float().cpu().numpy())
+        outputs.append(output_of(asked, batch.coordinates, device, precision, output))
         if reporter is not None:
             reporter.advance(len(batch.rows))
     model.train(was_training)
     return np.concatenate(outputs)
+
+
+def _dtype(precision: Precision) -> torch.dtype:
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32

@@ -62,6 +62,7 @@ class RunReport:
         preparation: What the preparation steps did, in their order.
         store: The sequences, for the animated skeletons.
         facts: Code version, data fingerprint, seed, versions, ... in reading order.
+        given: Origin of the models that were given and not trained, by modality.
     """
 
     recipe: Recipe
@@ -70,6 +71,7 @@ class RunReport:
     preparation: Sequence[StepReport] = ()
     store: SequenceStore | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
+    given: Mapping[Modality, str] = field(default_factory=dict)
 
 
 def write_report(output: Path, report: RunReport) -> None:
@@ -97,6 +99,7 @@ def _context(report: RunReport) -> dict[str, Any]:
             weights_text(report.ensemble.origin, report.recipe) if report.ensemble else None
         ),
         "costs": report_tables.cost_rows(report),
+        "given": report.given,
         "curves": _curves(report),
         "subject": _subject_context(report),
         "preparation": report.preparation,

@@ -24,7 +24,7 @@ from frhead_core.evaluation.ensemble import (
 from frhead_core.evaluation.report import ModalityResult, RunReport
 from frhead_core.evaluation.score_files import VALIDATION, score_name
 from frhead_core.evaluation.scores import ACCURACIES, Scores, holds_scores, read_scores
-from frhead_core.evaluation.tables import accuracy_table
+from frhead_core.evaluation.tables import accuracy_table, modality_text
 from frhead_core.files import replaced_directory
 from frhead_core.training.artifact import ModelArtifact
 
@@ -90,6 +90,7 @@ def report_on(inputs: RunInputs) -> RunReport:
         ensemble=_ensemble(recipe, files) if len(files) > 1 else None,
         preparation=[StepReport.read(folder) for folder in inputs.preparation],
         store=store,
+        given={name: text for name, model in models.items() if (text := model.given_text())},
         facts=_facts(models),
     )
 
@@ -117,7 +118,11 @@ def accuracies_text(run: RunReport) -> str:
     for scores, kept in ((last, "last"), (best, "best_on_test")):
         if scores:
             tables.append(accuracy_table(scores, run.recipe, _only(run.ensemble, kept)))
-    return "\n\n".join(tables) + "\n"
+    given = "".join(
+        f"\n{modality_text(name)}: not trained, the model was given, {origin}"
+        for name, origin in run.given.items()
+    )
+    return "\n\n".join(tables) + "\n" + given + "\n" * bool(given)
 
 
 def trained_recipe(recipe: Recipe, models: Mapping[Modality, ModelArtifact]) -> Recipe:
@@ -157,22 +162,35 @@ def _compared(recipe: Recipe) -> tuple[Split, str]:
     return recipe.split, recipe.model.backbone
 
 
+def setting_that_differs(
+    first: tuple[Recipe, Modality], other: tuple[Recipe, Modality]
+) -> tuple[str, Any, Any] | None:
+    """The first setting in which two trainings differ that may not: its key and both values."""
+    one, another = (_training_settings(*each) for each in (first, other))
+    for key in sorted(one.keys() | another.keys()):
+        if one.get(key) != another.get(key):
+            return key, one.get(key), another.get(key)
+    return None
+
+
 def _check_same_settings(first: ModelArtifact, other: ModelArtifact) -> None:
-    expected, found = (_training_settings(model) for model in (first, other))
-    for key in sorted(expected.keys() | found.keys()):
-        if expected.get(key) != found.get(key):
-            raise InputError(
-                f"trained by another recipe than {first.directory}",
-                file=other.directory,
-                field=key,
-                found=found.get(key),
-                expected=expected.get(key),
-            )
+    difference = setting_that_differs(
+        (first.recipe, first.modality), (other.recipe, other.modality)
+    )
+    if difference is not None:
+        key, expected, found = difference
+        raise InputError(
+            f"trained by another recipe than {first.directory}",
+            file=other.directory,
+            field=key,
+            found=found,
+            expected=expected,
+        )
 
 
-def _training_settings(model: ModelArtifact) -> dict[str, Any]:
+def _training_settings(recipe: Recipe, modality: Modality) -> dict[str, Any]:
     """What training depended on, by dotted key, but for what may differ between modalities."""
-    settings = dict(_flat(json.loads(recipe_to_json(model.recipe.for_training(model.modality)))))
+    settings = dict(_flat(json.loads(recipe_to_json(recipe.for_training(modality)))))
     may_differ = ("training.epochs.", "evaluation.")
     return {key: value for key, value in settings.items() if not key.startswith(may_differ)}
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from frhead_core.errors import InputError
 from frhead_core.evaluation.predict import evaluate_model, model_cost
 from frhead_core.evaluation.scores import CLASSES_CSV, CONFUSION_CSV, Scores, holds_scores
 from frhead_core.evaluation.tables import classes_csv, confusion_csv
@@ -72,23 +71,9 @@ def score_name(part: str, which: str) -> str:
     return which if part == "test" else f"{part}_{which}"
 
 
-def kept_weights(artifact: ModelArtifact) -> list[str]:
-    """Names of the weights that a model holds, ``last`` first.
-
-    Raises:
-        InputError: If it holds none.
-    """
-    found = {path.stem for path in artifact.directory.glob("*.safetensors")}
-    if not found:
-        raise InputError(
-            "the model holds no weights", file=artifact.directory, expected="last.safetensors"
-        )
-    return sorted(found, key=lambda which: (which != "last", which))
-
-
 def _wanted(artifact: ModelArtifact, parts: Sequence[Part]) -> list[tuple[Part, str]]:
     asked: Sequence[Part] = parts or ("test",)
-    wanted = [(part, which) for part in asked for which in kept_weights(artifact)]
+    wanted = [(part, which) for part in asked for which in artifact.kept_weights()]
     if not parts and artifact.recipe.training.hold_out_validation:
         wanted.append(("validation", "last"))
     return wanted

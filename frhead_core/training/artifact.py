@@ -21,6 +21,18 @@ from frhead_core.models.registry import build_model
 from frhead_core.training.model_card import model_card
 
 FORMAT_VERSION = 1
+MODEL_FILES = (
+    "*.safetensors",
+    "recipe.yaml",
+    "metadata.json",
+    "history.jsonl",
+    "training_samples.txt",
+    "README.md",
+)
+"""Patterns of the files that make a model; beside them lie TensorBoard's, which nothing reads."""
+_METADATA = {"metrics": dict, "trained_on": str, "precision": str}
+_FIGURES = ("epoch", "evaluated_part", "samples", "top1", "top5")
+_RECORDS = ("recipe.yaml", "history.jsonl", "training_samples.txt", "metadata.json")
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,7 @@ class ModelArtifact:
                 found=version,
                 expected=FORMAT_VERSION,
             )
+        _check_description(metadata, path)
         recipe = load_recipe(directory / "recipe.yaml")
         return cls(directory, recipe, check_modality(modality), metadata)
 
@@ -73,7 +86,7 @@ class ModelArtifact:
         Raises:
             InputError: If there are no such weights, or they do not fit the recipe.
         """
-        content = self._weights(which)
+        content = self.weights(which)
         model = build_model(self.recipe)
         try:
             state = from_safetensors(content)
@@ -86,16 +99,69 @@ class ModelArtifact:
             ) from error
         return model.eval()
 
+    def kept_weights(self) -> list[str]:
+        """Names of the weights that the model holds, ``last`` first.
+
+        Raises:
+            InputError: If it holds none.
+        """
+        found = {path.stem for path in self.directory.glob("*.safetensors")}
+        if not found:
+            raise InputError(
+                "the model holds no weights", file=self.directory, expected="last.safetensors"
+            )
+        return sorted(found, key=lambda which: (which != "last", which))
+
+    def weights(self, which: str) -> bytes:
+        """Content of the weights file.
+
+        Raises:
+            InputError: If it cannot be read.
+        """
+        try:
+            return self._path(which).read_bytes()
+        except OSError as error:
+            there = sorted(path.stem for path in self.directory.glob("*.safetensors"))
+            raise InputError(
+                f"cannot be read ({error.strerror})",
+                file=self._path(which),
+                expected=" or ".join(there),
+            ) from error
+
     def fingerprint(self, which: str) -> str:
         """SHA-256 of the weights file."""
-        return hashlib.sha256(self._weights(which)).hexdigest()
+        return hashlib.sha256(self.weights(which)).hexdigest()
+
+    def content_digest(self) -> str:
+        """SHA-256 over all weights and records: everything that is read of a model.
+
+        Raises:
+            InputError: If it holds no weights.
+        """
+        names = [f"{which}.safetensors" for which in self.kept_weights()]
+        digest = hashlib.sha256()
+        for path in (self.directory / name for name in [*names, *_RECORDS]):
+            if path.exists():
+                content = path.read_bytes()
+                digest.update(f"{path.name}\0{len(content)}\0".encode())
+                digest.update(content)
+        return digest.hexdigest()
+
+    def given_text(self) -> str | None:
+        """By what a model was given that nobody trained in its run; None for one that was."""
+        given = self.metadata.get("given")
+        origin = self.metadata.get("origin")
+        return f"{given}, {origin}" if given and origin else given
 
     def history(self) -> list[dict[str, Any]]:
         """One row per epoch; empty for a model that was not trained here."""
         path = self.directory / "history.jsonl"
         if not path.exists():
             return []
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        try:
+            return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        except ValueError as error:
+            raise InputError(f"is not one JSON object a line ({error})", file=path) from error
 
     def training_samples(self) -> frozenset[str] | None:
         """Names of the samples that the model was trained on; None if that is not known."""
@@ -107,16 +173,17 @@ class ModelArtifact:
     def _path(self, which: str) -> Path:
         return self.directory / f"{which}.safetensors"
 
-    def _weights(self, which: str) -> bytes:
-        try:
-            return self._path(which).read_bytes()
-        except OSError as error:
-            there = sorted(path.stem for path in self.directory.glob("*.safetensors"))
-            raise InputError(
-                f"cannot be read ({error.strerror})",
-                file=self._path(which),
-                expected=" or ".join(there),
-            ) from error
+
+def _check_description(metadata: dict[str, Any], path: Path) -> None:
+    fields = [
+        name for name, kind in _METADATA.items() if not isinstance(metadata.get(name), kind)
+    ] or [
+        f"metrics.{which}"
+        for which, figures in metadata["metrics"].items()
+        if not isinstance(figures, dict) or not figures.keys() >= set(_FIGURES)
+    ]
+    if fields:
+        raise InputError("is not the description of a model", file=path, field=fields[0])
 
 
 def write_artifact(

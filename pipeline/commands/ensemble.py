@@ -104,17 +104,10 @@ def _weights(
         check_same_models(held_out, scores)
         return search_weights(held_out), "searched"
     if given:
-        weights = {name: _number(text) for name, text in options.by_modality(given).items()}
+        weights = options.weights_by_modality(given)
         idle = [name for name in weights if name not in scores]
         if idle:
             raise click.BadParameter(f"no scores of {', '.join(idle)}", param_hint="--weights")
         return weights, "given"
     every = recipe_weights(recipe)
     return {modality: every[modality] for modality in scores}, "benchmark"
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is not a number", param_hint="--weights") from None

@@ -3,22 +3,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline import options
 
+if TYPE_CHECKING:
+    from frhead_core.config import Modality, Recipe
+    from pipeline.arguments import GivenModel
 
-@click.command("run")
+
+@click.command("run", cls=options.AssignmentsCommand)
 @options.recipe_options
 @options.seeds_option
 @options.modalities_option()
+@click.option(
+    "--weights",
+    multiple=True,
+    type=options.AssignmentType(),
+    help="Model directories by modality, to evaluate instead of training. Without --modalities "
+    "only these are run.",
+)
 @options.local_run_options
 def command(
     benchmark: str,
     seeds: tuple[int, ...] | None,
     modalities: str | None,
+    weights: Iterable[tuple[str, str]],
     **given: Any,
 ) -> None:
     """Run the whole pipeline on this machine: prepare, train, evaluate, ensemble, report.
@@ -28,13 +42,21 @@ def command(
     interruption the same command goes on. With --seeds there is one run for each seed, and one
     table and report of all of them.
 
+    With --weights nothing is trained for these modalities: the given models, from an earlier run,
+    `frhead train` or `frhead import-weights`, are evaluated, each by its own recipe.
+
     Example: frhead run nw-ucla --raw all_sqe.zip --epochs 2 --modalities joint,bone
+
+    Example: frhead run nw-ucla --raw all_sqe.zip --weights joint=models/joint bone=models/bone
     """
     how, changes = options.apart(given)
     if seeds is not None and changes["seed"] is not None:
         raise click.UsageError("give --seed or --seeds, not both")
+    places = options.by_modality(weights)
+    if seeds is not None and places:
+        raise click.UsageError("give --seeds or --weights, not both: given models have no other")
     recipe = options.chosen_recipe(benchmark, **changes)
-    chosen = options.chosen_modalities(modalities)
+    chosen = options.chosen_modalities(modalities or ",".join(places) or None)
     options.check_shares(recipe, how["processes"])
     if seeds is not None:
         from pipeline.experiments import run_and_show
@@ -47,7 +69,18 @@ def command(
     from pipeline.local_run import LocalRun, run_locally
     from pipeline.results import REPORT
 
-    results = run_locally(LocalRun(recipe=recipe, modalities=chosen, **how))
+    models = _given_models(places, recipe, chosen)
+    results = run_locally(LocalRun(recipe=recipe, modalities=chosen, given=models, **how))
     click.echo()
     click.echo((results / ACCURACIES).read_text(encoding="utf-8"))
     click.echo(f"report: {results / REPORT}")
+
+
+def _given_models(
+    places: Mapping[Modality, str], recipe: Recipe, modalities: Sequence[Modality]
+) -> Mapping[Modality, GivenModel]:
+    if not places:
+        return {}
+    from pipeline.given_models import given_models
+
+    return given_models({name: Path(place) for name, place in places.items()}, recipe, modalities)

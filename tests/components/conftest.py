@@ -140,6 +140,8 @@ def _train(modality: str, prepared: Prepared, recipe: Recipe, make: Make[Any]) -
         sequences=prepared.sequences,
         modality=modality,
         recipe=recipe_to_json(recipe.for_training(modality)),
+        weights="",
+        weights_digest="",
         code_version="c",
         model=made.model,
         metrics=made.model_metrics,

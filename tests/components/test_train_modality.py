@@ -28,6 +28,8 @@ def test_other_threads_and_checkpoint_places_are_not_parameters() -> None:
         "sequences",
         "modality",
         "recipe",
+        "weights",
+        "weights_digest",
         "code_version",
     }
 
@@ -72,6 +74,8 @@ def test_an_unknown_modality_ends_the_step_with_2(
             sequences=prepared.sequences,
             modality="elbow",
             recipe=recipe_to_json(tiny.for_training("joint")),
+            weights="",
+            weights_digest="",
             code_version="c",
             model=make(dsl.Model, "model"),
             metrics=make(dsl.Metrics, "metrics"),
@@ -79,3 +83,33 @@ def test_an_unknown_modality_ends_the_step_with_2(
 
     assert caught.value.code == 2
     assert "elbow" in capsys.readouterr().out
+
+
+def test_a_given_model_is_taken_over_unless_it_has_changed(
+    trained, prepared, tiny, make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ModelArtifact.open(Path(trained["joint"].model.path))
+    model, metrics = make(dsl.Model, "model"), make(dsl.Metrics, "metrics")
+
+    def train(digest: str) -> None:
+        train_modality.python_func(
+            sequences=prepared.sequences,
+            modality="joint",
+            recipe=recipe_to_json(tiny.for_training("joint")),
+            weights=str(given.directory),
+            weights_digest=digest,
+            code_version="c",
+            model=model,
+            metrics=metrics,
+        )
+
+    train(given.content_digest())
+    taken = ModelArtifact.open(Path(model.path))
+    assert taken.weights("last") == given.weights("last")
+    assert taken.metadata["given"] == f"SHA-256 {given.content_digest()}"
+    assert model.metadata["given"] == taken.metadata["given"]
+    assert metrics.metadata == trained["joint"].model_metrics.metadata
+    with pytest.raises(SystemExit) as caught:
+        train("0" * 64)
+    assert caught.value.code == 2
+    assert "has changed since the run was started" in capsys.readouterr().out

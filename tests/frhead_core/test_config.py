@@ -283,6 +283,8 @@ def test_for_training_drops_what_training_does_not_depend_on() -> None:
     held_out = override(recipe, {"training.hold_out_validation": True})
     assert reduced(override(held_out, {"validation.values": [2]})) != reduced(held_out)
     assert reduced(override(recipe, {"training.seed": 7})) != reduced(recipe)
+    corrected = override(recipe, {"preparation.compatibility": "corrected"})
+    assert reduced(corrected).preparation.compatibility == "corrected"
     assert recipe.for_training("bone") != recipe.for_training("joint")  # 70 and 80 epochs
 
 

@@ -1,0 +1,110 @@
+"""One recording on its own, prepared exactly as the pipeline prepares whole datasets."""
+
+from __future__ import annotations
+
+import tokenize
+from pathlib import Path
+
+import numpy as np
+
+from frhead_core.config import Compatibility, Recipe
+from frhead_core.data import nw_ucla
+from frhead_core.data.ntu_denoise import FIRST_NOT_TRACKED, NOTHING_TRACKED, denoise
+from frhead_core.data.ntu_raw import parse_skeletons
+from frhead_core.data.recordings import Recording
+from frhead_core.data.registry import find_dataset
+from frhead_core.data.tracked_bodies import TrackedRecording
+from frhead_core.errors import InputError
+from frhead_core.skeletons import skeleton
+
+ARRAY_SUFFIX = ".npy"
+# What numpy raises for a header that is none: it is Python text.
+_DAMAGE = (ValueError, TypeError, OverflowError, SyntaxError, tokenize.TokenError, RecursionError)
+
+
+def recording_suffixes(dataset: str) -> tuple[str, ...]:
+    """How the names of recordings of a dataset may end: its raw files, and arrays.
+
+    Raises:
+        InputError: If the dataset is unknown.
+    """
+    # Arrays of one's own are read like any other; those of several recordings are no recording.
+    suffix = find_dataset(dataset).suffix
+    return (suffix, ARRAY_SUFFIX) if isinstance(suffix, str) else (ARRAY_SUFFIX,)
+
+
+def read_recording(path: Path, recipe: Recipe) -> np.ndarray:
+    """Read a recording, choose its actors and centre it, as the steps of the pipeline do.
+
+    What its name says (the action, for one) does not matter.
+
+    Args:
+        path: A raw file of the dataset (``.skeleton``, NW-UCLA's ``.json``), or ``.npy``: numbers,
+            (T, V, 3) or (M, T, V, 3), the actors' joints in metres in the sensor's coordinates as
+            in the raw files, not centred, zeros where a body is absent.
+        recipe: Dataset, rules of the preparation, and the most bodies that an array may have.
+
+    Returns:
+        (M, T, V, C), in the dtype of the dataset's sequence store.
+
+    Raises:
+        InputError: If the file cannot be read, or the preparation would not keep it.
+    """
+    facts = find_dataset(recipe.dataset)
+    suffixes = recording_suffixes(recipe.dataset)
+    if path.suffix not in suffixes:
+        raise InputError(
+            f"is no recording for a model of {recipe.dataset}",
+            file=path,
+            found=path.suffix or "no suffix",
+            expected=" or ".join(suffixes),
+        )
+    try:
+        if path.suffix == ARRAY_SUFFIX:
+            bodies = _bodies_of_array(path, recipe)
+        elif facts.passes_denoising is None:
+            bodies = _actors(path, recipe.preparation.compatibility)
+        else:
+            bodies = nw_ucla.parse_bodies(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror or error})", file=path) from error
+    except ValueError as error:
+        raise InputError(str(error), file=path) from error
+    return facts.centre(bodies.astype(facts.dtype, copy=False), skeleton(recipe.skeleton).center)
+
+
+def _actors(path: Path, compatibility: Compatibility) -> np.ndarray:
+    content = parse_skeletons(path.read_bytes())
+    unknown = Recording(path.stem, setup=0, camera=0, performer=0, replication=0, action=0, label=0)
+    tracked = TrackedRecording(unknown, content.frames, content.bodies, content.repeated)
+    denoised = denoise(tracked, compatibility)
+    if denoised.sequence is None:
+        raise ValueError(denoised.reason)
+    return denoised.sequence
+
+
+def _bodies_of_array(path: Path, recipe: Recipe) -> np.ndarray:
+    array = _mapped(path)
+    joints, persons = len(skeleton(recipe.skeleton).joints), recipe.loader.persons
+    bodies = array[np.newaxis] if array.ndim == 3 else array
+    fits = bodies.ndim == 4 and 1 <= len(bodies) <= persons and bodies.shape[2:] == (joints, 3)
+    if array.dtype.kind not in "fiu" or not fits or not bodies.shape[1]:
+        many = f" or (M, T, {joints}, 3) with M up to {persons}"
+        raise ValueError(
+            f"found {array.dtype} {array.shape}; expected numbers (T, {joints}, 3){many}"
+        )
+    with np.errstate(over="ignore"):
+        bodies = np.array(bodies, dtype=find_dataset(recipe.dataset).dtype)
+    if not np.isfinite(bodies).all():
+        raise ValueError("a coordinate is not finite")
+    if not bodies[0].any():
+        raise ValueError(FIRST_NOT_TRACKED if bodies.any() else NOTHING_TRACKED)
+    return bodies
+
+
+def _mapped(path: Path) -> np.ndarray:
+    """An array, mapped: a header that promises more than there is asks for no memory."""
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    except _DAMAGE as error:
+        raise ValueError(f"is not a whole .npy file of numbers ({error})") from error
