@@ -98,21 +98,30 @@ class _Normalisation(torch.autograd.Function):
         # What the mean and the variance add needs the sums over all samples.
         sums = ctx.processes.total(torch.stack((of_bias, of_weight)))
         count = x.numel() // x.shape[1] * ctx.processes.count
-        shape = (-1,) + (1,) * (x.dim() - 2)
         inverse_deviation = (variance + ctx.eps).rsqrt()
-        through_mean, through_variance = (sums * weight * inverse_deviation / count).view(2, *shape)
-        deviation = (x - mean.view(shape)) * inverse_deviation.view(shape)
-        of_x = of_x - through_mean - through_variance * deviation
-        return of_x.to(x.dtype), of_weight, of_bias, None, None
+        through_mean, through_variance = sums * weight * inverse_deviation / count
+        slope = through_variance * inverse_deviation
+        offset = through_mean - slope * mean
+        # Both terms in float32 before they are subtracted: each may be large where x is.
+        through_both = torch.addcmul(_by_channel(offset, x), x, _by_channel(slope, x))
+        return of_x.sub_(through_both), of_weight, of_bias, None, None
 
 
 def _moments(x: Tensor, processes: Processes) -> tuple[Tensor, Tensor]:
     """Mean and biased variance (C,) of (N, C, ...) over all processes."""
     dtype = torch.promote_types(x.dtype, torch.float32)
-    axes = (0, *range(2, x.dim()))
-    own_variance, own_mean = torch.var_mean(x.to(dtype), axes, correction=0)
+    axes, count = (0, *range(2, x.dim())), x.numel() // x.shape[1]
+    # Not torch's own variance, which adds up number by number.
+    own_mean = x.sum(axes, dtype=dtype) / count
+    deviation = x - _by_channel(own_mean, x)
+    own_variance = torch.linalg.vector_norm(deviation, dim=axes).square() / count
     every = torch.stack(processes.gathered(torch.stack((own_mean, own_variance))))
     means, variances = every.unbind(1)  # each (processes, C)
     mean = means.mean(0)
     # Not from a mean of squares, which would lose what a large mean leaves of the digits.
     return mean, (variances + (means - mean).square()).mean(0)
+
+
+def _by_channel(values: Tensor, x: Tensor) -> Tensor:
+    """Values (C,) in a form that goes with ``x``, (N, C, ...)."""
+    return values.view(-1, *(1,) * (x.dim() - 2))

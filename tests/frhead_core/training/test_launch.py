@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,9 +50,17 @@ def test_a_stop_on_request_is_one_here_too(tmp_path: Path) -> None:
         launch._explain(ended(130), 3, tmp_path)
 
 
-def test_an_error_reaches_the_one_who_asked(make_job: MakeJob, tmp_path: Path) -> None:
+def test_an_error_reaches_the_one_who_asked(
+    make_job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    job = make_job(store=tmp_path / "nowhere")
+    with pytest.raises(SystemExit) as caught:
+        launch._train_as_one_of_them(0, 1, tmp_path, job, Reporter)
+    assert caught.value.code == 2
+    error = ProcessExitedException("ended", 0, 4711, 2)
     with pytest.raises(FRHeadError, match=r"nowhere.*expected a directory of sequence store"):
-        train_in_processes(make_job(store=tmp_path / "nowhere"), 2, Reporter)
+        launch._explain(error, 1, tmp_path)
 
 
 def test_a_batch_that_cannot_be_divided_starts_nothing(
