@@ -119,6 +119,12 @@ _set_option = click.option(
 )
 
 _RECIPE_OPTIONS = (
+    click.option(
+        "--recipe",
+        default="reference",
+        show_default=True,
+        help="Which recipe of the benchmark: reference, as published, or fast where there is one.",
+    ),
     click.option("--epochs", type=click.IntRange(min=1), help="Epochs to train."),
     seed_option,
     click.option("--precision", help="float32 or bfloat16."),
@@ -147,6 +153,7 @@ def preparation_options(command: _Command) -> _Command:
 def chosen_recipe(
     benchmark: str,
     *,
+    recipe: str = "reference",
     epochs: int | None = None,
     seed: int | None = None,
     precision: str | None = None,
@@ -160,6 +167,7 @@ def chosen_recipe(
         RecipeError: If the benchmark or a setting is not valid.
     """
     from frhead_core.config import load_recipe, override
+    from frhead_core.recipe_variants import as_variant
 
     changes: dict[str, Any] = {
         "training.epochs": epochs,
@@ -169,7 +177,7 @@ def chosen_recipe(
         "training.hold_out_validation": hold_out_validation or None,
     }
     given = {key: value for key, value in changes.items() if value is not None}
-    return override(load_recipe(benchmark), given, settings)
+    return override(as_variant(load_recipe(benchmark), recipe), given, settings)
 
 
 def apart(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
