@@ -69,7 +69,7 @@ def extract_raw_skeletons(
                     add_tracked(writer, item)
                 else:
                     writer.add(item.recording, item.bodies)
-                writer.item_done()
+                writer.items_done()
                 reporter.advance()
         refuse_nothing(writer.sequences, writer.quarantined, raw)
         writer.report = StepReport(

@@ -23,6 +23,7 @@ from frhead_core.data.packed_writer import PackedWriter
 from frhead_core.data.parts import Parts, count_parts
 from frhead_core.data.presence import present
 from frhead_core.data.quarantine import refuse_nothing, stop_above
+from frhead_core.data.ragged import one_sequence
 from frhead_core.data.recordings import Quarantined, Recording
 from frhead_core.data.registry import Dataset, find_dataset
 from frhead_core.data.step_report import StepReport
@@ -167,7 +168,8 @@ def _write(
     for name, entry in sorted(annotations.by_name.items()):
         try:
             recording = _recording(name, entry, recipe)
-            writer.add(recording, facts.centre(_keypoints(entry, file)))
+            batch = one_sequence(_keypoints(entry, file))
+            writer.add_batch([recording], batch, facts.centre(batch))
             kept.append(name)
         except ValueError as error:
             writer.quarantined.append(Quarantined(name, file.name, str(error)))

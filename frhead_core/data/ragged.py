@@ -40,6 +40,26 @@ class RaggedBatch:
         return starts
 
 
+def one_sequence(sequence: np.ndarray) -> RaggedBatch:
+    """A batch of one sequence, (M, T, V, C), without a name."""
+    bodies, frames, *frame_shape = sequence.shape
+    rows = sequence.reshape(-1, *frame_shape)
+    return RaggedBatch(np.array([""]), rows, np.array([frames]), np.array([bodies]))
+
+
+def read_batch(packed: PackedSequences, rows: range) -> RaggedBatch:
+    """The sequences of index rows that follow one another, read from the file and not mapped."""
+    names, first, frames, bodies = (
+        packed.column(name, rows) for name in ("name", "first_row", "frames", "bodies")
+    )
+    return RaggedBatch(
+        names=np.array(names, dtype=object),
+        rows=packed.read_rows(first[0], first[-1] + frames[-1] * bodies[-1]),
+        frames=np.array(frames, dtype=np.int64),
+        bodies=np.array(bodies, dtype=np.int64),
+    )
+
+
 class RaggedReader:
     """Reads batches from a packed directory by index row; keeps the index as plain arrays."""
 

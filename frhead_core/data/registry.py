@@ -9,6 +9,7 @@ import numpy as np
 
 from frhead_core.data import ntu_centre, ntu_names, nw_ucla
 from frhead_core.data.ntu_names import NTU60, NTU120, NTUFacts
+from frhead_core.data.ragged import RaggedBatch
 from frhead_core.errors import InputError
 from frhead_core.skeletons import skeleton
 
@@ -22,7 +23,7 @@ class Dataset:
         classes: Names of the classes by index.
         dtype: In which its coordinates are stored.
         suffix: How its raw files end.
-        centre: Moves a sequence, (M, T, V, C), to the origin.
+        centre: Moves sequences to the origin: the rows of a batch, (R, V, C).
         passes_denoising: Why nothing is filtered; None where bodies are tracked, and filtered.
         one_shot: Whether it has the one-shot protocol.
     """
@@ -31,13 +32,14 @@ class Dataset:
     classes: tuple[str, ...]
     dtype: str
     suffix: str
-    centre: Callable[[np.ndarray], np.ndarray]
+    centre: Callable[[RaggedBatch], np.ndarray]
     passes_denoising: str | None = None
     one_shot: bool = False
 
 
-def _centre_on_first_spine(bodies: np.ndarray) -> np.ndarray:
-    centred: np.ndarray = bodies - bodies[0, 0, skeleton("nw-ucla").center]
+def _centre_on_first_spine(batch: RaggedBatch) -> np.ndarray:
+    origins = batch.rows[batch.starts, skeleton("nw-ucla").center]  # N C
+    centred: np.ndarray = batch.rows - np.repeat(origins, batch.lengths, axis=0)[:, np.newaxis]
     return centred
 
 
