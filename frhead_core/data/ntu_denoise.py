@@ -171,10 +171,9 @@ def _drop_wide(bodies: Sequence[_Candidate], name: str, rows: list[Filtered]) ->
 
 def wide_frames(coordinates: np.ndarray) -> np.ndarray:
     """Which frames of a body, (n, V, C) float32, are wider than a person: (n,) bool."""
-    numbers = np.ascontiguousarray(coordinates.reshape(len(coordinates), -1).T)  # much faster
-    x, y = numbers[0::3], numbers[1::3]
-    width, height = x.max(axis=0) - x.min(axis=0), y.max(axis=0) - y.min(axis=0)
-    wide: np.ndarray = width > WIDEST_SPREAD * height
+    joints = np.ascontiguousarray(coordinates.transpose(1, 2, 0)[:, :2])  # V C n: long rows
+    extent = joints.max(axis=0) - joints.min(axis=0)
+    wide: np.ndarray = extent[0] > WIDEST_SPREAD * extent[1]
     return wide
 
 

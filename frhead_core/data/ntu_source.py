@@ -14,7 +14,7 @@ from frhead_core.data.recordings import Quarantined, Recording
 from frhead_core.data.tracked_bodies import TrackedRecording
 from frhead_core.errors import InputError
 
-_HANDFUL = 4  # recordings; a thread reads one in less than half a millisecond
+_HANDFUL = 8  # recordings; a thread reads one in less than half a millisecond
 
 
 class NTUSource:

@@ -10,5 +10,6 @@ def present(sequence: np.ndarray) -> np.ndarray:
     there: np.ndarray = sequence[..., 0, 0] != 0  # nearly always tells it
     unclear = ~there
     if unclear.any():
-        there[unclear] = sequence[unclear].any(axis=(1, 2))
+        frames = sequence[unclear]
+        there[unclear] = frames.reshape(len(frames), -1).any(axis=1)
     return there
