@@ -61,7 +61,7 @@ def denoise_skeletons(
         reporter=reporter,
     ) as writer:
         writer.start_with(bodies.quarantined())
-        copy_sequences(bodies, writer, lambda sequence: sequence, "denoising", reporter)
+        copy_sequences(bodies, writer, lambda batch: batch.rows, "denoising", reporter)
         writer.report = StepReport(
             step="Denoised skeletons",
             dataset=dataset,

@@ -106,7 +106,7 @@ def _read_all(
                 add_tracked(writer, item)
             else:
                 writer.add(item.recording, item.bodies)
-            writer.item_done()
+            writer.items_done()
             reporter.advance()
     refuse_nothing(writer.sequences, writer.quarantined, raw)
 

@@ -23,6 +23,7 @@ from frhead_core.data.packed_writer import PackedWriter
 from frhead_core.data.parts import Parts, count_parts
 from frhead_core.data.presence import present
 from frhead_core.data.quarantine import refuse_nothing, stop_above
+from frhead_core.data.ragged import RaggedBatch
 from frhead_core.data.recordings import Quarantined, Recording
 from frhead_core.data.registry import Dataset, find_dataset
 from frhead_core.data.step_report import StepReport
@@ -167,8 +168,9 @@ def _write(
     for name, entry in sorted(annotations.by_name.items()):
         try:
             recording = _recording(name, entry, recipe)
-            keypoints = _keypoints(entry, file)
-            writer.add(recording, facts.centre(keypoints, skeleton(facts.skeleton).center))
+            batch = RaggedBatch.of_one(name, _keypoints(entry, file))
+            centred = facts.centre(batch, skeleton(facts.skeleton).center)
+            writer.add_batch([recording], batch, centred)
             kept.append(name)
         except ValueError as error:
             writer.quarantined.append(Quarantined(name, file.name, str(error)))

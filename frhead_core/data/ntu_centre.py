@@ -5,24 +5,33 @@ from __future__ import annotations
 import numpy as np
 
 from frhead_core.data.presence import present
+from frhead_core.data.ragged import RaggedBatch
 
 
-def centre(sequence: np.ndarray, joint: int) -> np.ndarray:
-    """Move (M, T, V, C) so that a joint of the first actor starts at the origin.
+def centre(batch: RaggedBatch, joint: int) -> np.ndarray:
+    """Move sequences so that a joint of the first actor starts at the origin.
 
     The origin is that joint, the middle of the spine, in the first frame that has the first actor.
     Frames of two actors in which one is absent stay zero; a lone body's are moved like all others,
     as in the reference. Nothing is scaled or turned.
 
     Returns:
-        (M, T, V, C) of the same dtype.
+        The rows of the batch, (R, V, C), of the same dtype.
     """
-    there = present(sequence)
-    first = int(np.argmax(there[0]))
-    origin = sequence[0, first, joint]
-    frames = sequence.reshape(*sequence.shape[:2], -1)
+    joints = batch.rows.shape[1]
+    there = present(batch.rows)
+    origins = batch.rows[first_rows(batch, there), joint]  # N C
     # One long row a frame: NumPy needs five times as long for rows of three numbers.
-    centred: np.ndarray = (frames - np.tile(origin, sequence.shape[2])).reshape(sequence.shape)
-    if len(sequence) > 1:
-        centred[~there] = 0
+    moves = np.repeat(np.tile(origins, joints), batch.lengths, axis=0)
+    centred: np.ndarray = (batch.rows.reshape(moves.shape) - moves).reshape(batch.rows.shape)
+    centred[~there & np.repeat(batch.bodies > 1, batch.lengths)] = 0
     return centred
+
+
+def first_rows(batch: RaggedBatch, there: np.ndarray) -> np.ndarray:
+    """(N,) the first row of each sequence that has its first actor."""
+    first = batch.starts.copy()
+    for number in np.flatnonzero(~there[first]):
+        begin = first[number]
+        first[number] += np.argmax(there[begin : begin + batch.frames[number]])
+    return first

@@ -9,7 +9,8 @@ that shares no time with those of an actor before it continues that actor.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,8 +41,7 @@ FIRST_NOT_TRACKED = "no joint of the first actor was tracked"
 _TWO_PERSON_ACTIONS = frozenset((*range(50, 61), *range(106, 121)))
 
 
-@dataclass(frozen=True)
-class Filtered:
+class Filtered(NamedTuple):
     """One thing that a rule did to a recording; what does not apply is None.
 
     Frames are counted from 0 over those with any body, before empty ones are taken out.
@@ -87,8 +87,7 @@ class Denoised:
     reason: str | None = None
 
 
-@dataclass(frozen=True)
-class _Candidate:
+class _Candidate(NamedTuple):
     """A body with its place in time: ``frames`` are the rows of the sequence that it fills."""
 
     body: TrackedBody
@@ -164,7 +163,7 @@ def _drop_wide(bodies: Sequence[_Candidate], name: str, rows: list[Filtered]) ->
         elif share > 0:
             motion = min(one.motion, motion_of(one.body.coordinates[~wide]))
             rows.append(one.row(name, WIDE_FRAMES, motion))
-            kept.append(replace(one, motion=motion))
+            kept.append(one._replace(motion=motion))
         else:
             kept.append(one)
     return kept
@@ -172,9 +171,9 @@ def _drop_wide(bodies: Sequence[_Candidate], name: str, rows: list[Filtered]) ->
 
 def wide_frames(coordinates: np.ndarray) -> np.ndarray:
     """Which frames of a body, (n, V, C) float32, are wider than a person: (n,) bool."""
-    joints = np.ascontiguousarray(coordinates[..., :2].swapaxes(0, 1))  # many times faster
+    joints = np.ascontiguousarray(coordinates.transpose(1, 2, 0)[:, :2])  # V C n: long rows
     extent = joints.max(axis=0) - joints.min(axis=0)
-    wide: np.ndarray = extent[:, 0] > WIDEST_SPREAD * extent[:, 1]
+    wide: np.ndarray = extent[0] > WIDEST_SPREAD * extent[1]
     return wide
 
 
@@ -211,6 +210,9 @@ def _placed(
     tracked: TrackedRecording, actors: Sequence[Sequence[_Candidate]], persons: int
 ) -> np.ndarray:
     """(M, T, V, C); where two bodies of an actor meet in a frame, the later one stays."""
+    first = actors[0][0].body.coordinates
+    if persons == len(actors[0]) == 1 and len(first) == tracked.frames:
+        return first[np.newaxis]
     frame_shape = tracked.bodies[0].coordinates.shape[1:]
     sequence = np.zeros((persons, tracked.frames, *frame_shape), dtype=np.float32)
     for actor, bodies in enumerate(actors):

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import fields, replace
-from operator import attrgetter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from frhead_core.config import Preparation
 from frhead_core.data import ntu_denoise as rules
 from frhead_core.data.ntu_denoise import Denoised, Filtered, denoise
-from frhead_core.data.ordered import ordered_map
 from frhead_core.data.packed import DenoisedSequences
-from frhead_core.data.packed_copy import HANDFUL
+from frhead_core.data.packed_copy import handfuls
 from frhead_core.data.packed_writer import PackedWriter
 from frhead_core.data.quarantine import refuse_nothing, stop_above
 from frhead_core.data.recordings import Quarantined, Recording
@@ -23,8 +21,7 @@ from frhead_core.data.tracked_bodies import TrackedBodies
 from frhead_core.progress import Reporter, reporting
 
 FILTERED_FILE = "filtered.csv"
-FILTERED_COLUMNS = tuple(item.name for item in fields(Filtered))
-_values = attrgetter(*FILTERED_COLUMNS)
+FILTERED_COLUMNS = Filtered._fields
 
 _SECTIONS: dict[str, str] = {
     rules.TOO_SHORT: "bodies removed: too short",
@@ -66,10 +63,6 @@ def filter_bodies(
     total = len(tracked) + len(before)
     limit = preparation.max_quarantined_share * total
 
-    def denoised(row: int) -> tuple[Recording, Denoised]:
-        recording = tracked.tracked(row)
-        return recording.recording, denoise(recording, preparation.compatibility)
-
     with PackedWriter(
         output,
         replace(tracked.metadata, kind=DenoisedSequences.kind),
@@ -81,13 +74,14 @@ def filter_bodies(
     ) as writer:
         writer.start_with(before)
         with reporting(reporter, "denoising", len(tracked), "recordings", writer.done):
-            rows = range(writer.done, len(tracked))
-            for recording, result in ordered_map(denoised, rows, together=HANDFUL):
-                _write(writer, recording, result, suffix)
-                if result.reason is not None:
-                    stop_above(limit, writer.quarantined, total, tracked.directory)
-                writer.item_done()
-                reporter.advance()
+            for rows in handfuls(writer.done, len(tracked)):
+                for recording in tracked.tracked_in(rows):
+                    result = denoise(recording, preparation.compatibility)
+                    _write(writer, recording.recording, result, suffix)
+                    if result.reason is not None:
+                        stop_above(limit, writer.quarantined, total, tracked.directory)
+                writer.items_done(len(rows))
+                reporter.advance(len(rows))
         refuse_nothing(writer.sequences, writer.quarantined, tracked.directory)
         writer.report = _report(writer, tracked, len(before), preparation)
         return writer.report
@@ -118,7 +112,7 @@ def _actors(persons: int) -> str:
 
 
 def _table_row(row: Filtered) -> tuple[Any, ...]:
-    return tuple(f"{value:.6f}" if isinstance(value, float) else value for value in _values(row))
+    return tuple(f"{value:.6f}" if isinstance(value, float) else value for value in row)
 
 
 def _report(

@@ -19,6 +19,7 @@ from frhead_core.data import skeleton_scan
 from frhead_core.data.skeleton_scan import JOINTS, Room
 from frhead_core.data.tracked_bodies import TrackedBody
 
+_NUMBERS = 3 * JOINTS  # of one appearance
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _EXPECTED = {
     skeleton_scan.FRAME_COUNT: "the number of frames",
@@ -59,56 +60,76 @@ def parse_skeletons(content: bytes) -> SkeletonFile:
     frames = scanned.valid
     if frames == 0:
         raise ValueError(f"none of the {scanned.frames} frames has a body")
-    order, numbers, repeated = scanned.by_body()
-    coordinates, frame_of = scanned.coordinates[order], scanned.frame_of[order]
-    ends = np.cumsum(np.bincount(numbers, minlength=len(scanned.ids))).tolist()
-    slices = [slice(*ends_) for ends_ in zip([0, *ends[:-1]], ends, strict=True)]
-    bodies = tuple(
-        _tracked_body(name, coordinates[rows], frame_of[rows], alone=len(slices) == 1)
-        for name, rows in zip(scanned.ids, slices, strict=True)
-    )
-    return SkeletonFile(frames, scanned.frames - frames, bodies, repeated)
-
-
-def _tracked_body(
-    name: str, coordinates: np.ndarray, frame_numbers: np.ndarray, alone: bool
-) -> TrackedBody:
-    motion = None if alone else motion_of(coordinates)
-    return TrackedBody(name, coordinates, int(frame_numbers[0]), frame_numbers, motion)
+    return SkeletonFile(frames, scanned.frames - frames, *scanned.by_body())
 
 
 def motion_of(coordinates: np.ndarray) -> float:
     """How much a body, (n, V, 3) float32, moves: its variance in x, y and z, added up."""
-    return float(_variance(coordinates.reshape(-1, 3)).sum())
+    return float(_motion(coordinates.reshape(-1)))
 
 
 @compiled
-def _variance(rows: np.ndarray) -> np.ndarray:
-    """Population variance of the columns of (R, 3) float32, as ``rows.var(axis=0)``, only faster.
+def _motion(numbers: np.ndarray) -> Any:
+    """Population variance of x, y and z, one after the other in (3 R,) float32, added up.
 
-    The same additions in the same order and precision, so the same result to the last bit.
+    As ``rows.var(axis=0).sum()``, only faster: the same additions in the same order and precision,
+    so the same result to the last bit.
     """
-    number = np.float32(len(rows))
-    mean = np.zeros(3, np.float32)
-    for row in range(len(rows)):
-        for axis in range(3):
-            mean[axis] += rows[row, axis]
-    mean /= number
-    squares = np.zeros(3, np.float32)
-    for row in range(len(rows)):
-        for axis in range(3):
-            away = rows[row, axis] - mean[axis]
-            squares[axis] += away * away
-    return squares / number
+    number = np.float32(len(numbers) // 3)
+    zero = np.float32(0)
+    mean_x, mean_y, mean_z = zero, zero, zero
+    for place in range(0, len(numbers), 3):
+        mean_x += numbers[place]
+        mean_y += numbers[place + 1]
+        mean_z += numbers[place + 2]
+    mean_x, mean_y, mean_z = mean_x / number, mean_y / number, mean_z / number
+    x, y, z = zero, zero, zero
+    for place in range(0, len(numbers), 3):
+        x += (numbers[place] - mean_x) ** 2
+        y += (numbers[place + 1] - mean_y) ** 2
+        z += (numbers[place + 2] - mean_z) ** 2
+    return x / number + y / number + z / number
+
+
+@compiled
+def _sort_by_body(room: Room) -> Any:
+    """Put the appearances of each body behind one another, without those that are repeated.
+
+    Returns:
+        Coordinates (75 R,) float32; frame numbers (R,) int32; where the rows of each body end,
+        (B,) int64; the motion of each, (B,) float32; and which appearances are left out.
+    """
+    bodies, appearances = room.state[skeleton_scan.BODIES], room.state[skeleton_scan.APPEARANCES]
+    latest, ends = np.full(bodies, -1, np.int32), np.zeros(bodies, np.int64)
+    again = np.zeros(appearances, np.bool_)
+    for appearance in range(appearances):
+        body, frame = room.body_of[appearance], room.frame_of[appearance]
+        again[appearance] = latest[body] == frame
+        ends[body] += latest[body] != frame
+        latest[body] = frame
+    ends = np.cumsum(ends)
+    begins = np.append(0, ends[:-1])
+    places = begins.copy()
+    coordinates = np.empty(_NUMBERS * ends[-1], np.float32)
+    frame_numbers = np.empty(ends[-1], np.int32)
+    for kept in np.flatnonzero(~again):
+        row = places[room.body_of[kept]]
+        places[room.body_of[kept]] += 1
+        frame_numbers[row] = room.frame_of[kept]
+        for number in range(_NUMBERS):
+            coordinates[_NUMBERS * row + number] = room.coordinates[_NUMBERS * kept + number]
+    motions = np.zeros(bodies, np.float32)
+    if bodies > 1:
+        for body in range(bodies):
+            first, last = _NUMBERS * begins[body], _NUMBERS * ends[body]
+            motions[body] = _motion(coordinates[first:last])
+    return coordinates, frame_numbers, ends, motions, np.flatnonzero(again)
 
 
 class _Scan:
     """What the compiled loop finds in a file.
 
     Attributes:
-        coordinates: (A, V, C) float32, one entry for every appearance of a body, as in the file.
-        body_of: (A,) int32, the place of the body in ``ids``.
-        frame_of: (A,) int32, the valid frame.
         frames: How many frames there are.
         valid: How many of them have a body.
         ids: Of the bodies, in order of first appearance.
@@ -116,29 +137,33 @@ class _Scan:
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        room = self._scanned()
-        state = room.state
+        self._room = room = self._scanned()
         self._decide(room)
-        appearances = slice(int(state[skeleton_scan.APPEARANCES]))
-        self.coordinates = room.coordinates[appearances]
-        self.body_of = room.body_of[appearances]
-        self.frame_of = room.frame_of[appearances]
-        self.frames = int(state[skeleton_scan.FRAME])
-        self.valid = int(state[skeleton_scan.VALID_FRAMES])
-        ids = room.ids[: state[skeleton_scan.BODIES]].tolist()
+        self.frames = int(room.state[skeleton_scan.FRAME])
+        self.valid = int(room.state[skeleton_scan.VALID_FRAMES])
+        ids = room.ids[: room.state[skeleton_scan.BODIES]].tolist()
         self.ids = [self._id(begin, end) for begin, end in ids]
 
-    def by_body(self) -> tuple[Any, np.ndarray, tuple[tuple[str, int], ...]]:
-        """Appearances sorted by body: what selects them, the body of each, what is left out."""
-        if len(self.ids) == 1 and len(self.body_of) == self.valid:
-            return slice(None), self.body_of, ()
-        order = np.argsort(self.body_of, kind="stable")
-        numbers, frames = self.body_of[order], self.frame_of[order]
-        again = np.zeros(len(order), bool)
-        again[1:] = (numbers[1:] == numbers[:-1]) & (frames[1:] == frames[:-1])
-        repeated = zip(numbers[again].tolist(), frames[again].tolist(), strict=True)
-        left_out = tuple((self.ids[number], frame) for number, frame in repeated)
-        return order[~again], numbers[~again], left_out
+    def by_body(self) -> tuple[tuple[TrackedBody, ...], tuple[tuple[str, int], ...]]:
+        """The bodies, and id and frame of the appearances that are left out."""
+        numbers, frame_numbers, ends, motions, again = _sort_by_body(self._room)
+        coordinates = numbers.reshape(-1, JOINTS, 3)
+        bodies, alone = [], len(ends) == 1
+        begin: int = 0
+        for name, end, motion in zip(self.ids, ends.tolist(), motions.tolist(), strict=True):
+            frames = frame_numbers[begin:end]
+            rows = coordinates[begin:end]
+            bodies.append(
+                TrackedBody(name, rows, int(frames[0]), frames, None if alone else motion)
+            )
+            begin = end
+        return tuple(bodies), self._repeated(again)
+
+    def _repeated(self, appearances: np.ndarray) -> tuple[tuple[str, int], ...]:
+        """Id and frame of some appearances, in order of the bodies."""
+        body_of, frame_of = self._room.body_of[appearances], self._room.frame_of[appearances]
+        pairs = sorted(zip(body_of.tolist(), frame_of.tolist(), strict=True))
+        return tuple((self.ids[body], frame) for body, frame in pairs)
 
     def _scanned(self) -> Room:
         data = np.frombuffer(self._content, np.uint8)
@@ -154,7 +179,7 @@ class _Scan:
 
     def _decide(self, room: Room) -> None:
         """Convert the few numbers that the compiled loop left to exact arithmetic."""
-        places = room.coordinates.reshape(-1)
+        places = room.coordinates
         for begin, end, place in room.undecided[: room.state[skeleton_scan.UNDECIDED]].tolist():
             text = self._content[begin:end].decode("ascii")
             with np.errstate(over="ignore"):
@@ -199,7 +224,7 @@ def _room(length: int, undecided: int) -> Room:
     """Arrays for as many bodies as text of that length can hold, whatever the text announces."""
     bodies = length // skeleton_scan.SHORTEST_BODY + 1
     return Room(
-        coordinates=np.empty((bodies, JOINTS, 3), np.float32),
+        coordinates=np.empty(bodies * JOINTS * 3, np.float32),
         body_of=np.empty(bodies, np.int32),
         frame_of=np.empty(bodies, np.int32),
         ids=np.empty((bodies, 2), np.int64),

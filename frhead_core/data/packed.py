@@ -132,8 +132,17 @@ class PackedSequences:
 
     def recording(self, row: int) -> Recording:
         """The identity of an index row."""
-        name, *numbers = (self._columns[column][row] for column in _IDENTITY)
-        return Recording(str(name), *map(int, numbers))
+        return self.recordings(range(row, row + 1))[0]
+
+    def recordings(self, rows: range) -> list[Recording]:
+        """The identities of index rows that follow one another."""
+        columns = [self.column(name, rows) for name in _IDENTITY]
+        return [Recording(*values) for values in zip(*columns, strict=True)]
+
+    def column(self, name: str, rows: range) -> list[Any]:
+        """A column of the index for rows that follow one another."""
+        values: list[Any] = self._columns[name][rows.start : rows.stop].tolist()
+        return values
 
     def quarantined(self) -> list[Quarantined]:
         """The recordings that were left out, with the reasons."""

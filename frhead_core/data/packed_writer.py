@@ -7,8 +7,8 @@ import json
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, astuple, fields, replace
 from operator import attrgetter
 from pathlib import Path
@@ -21,6 +21,7 @@ from numpy.typing import DTypeLike
 from frhead_core.data.growing_files import GrowingArray, GrowingFile, GrowingTable
 from frhead_core.data.journal import Entry, Journal
 from frhead_core.data.packed import INDEX_COLUMNS, StoreMetadata
+from frhead_core.data.ragged import RaggedBatch
 from frhead_core.data.recordings import Quarantined, Recording
 from frhead_core.data.step_report import StepReport
 from frhead_core.errors import InputError
@@ -37,8 +38,8 @@ class PackedWriter:
     Used as a context manager: leaving it normally puts the directory in place (instead of an
     empty one, or an older packed one), leaving it by an exception removes what was written,
     unless there is a progress directory. Then an interrupted step goes on where it stopped:
-    it passes over the first ``done`` items of its work, calls :meth:`item_done` after each of
-    the others, and keeps what it counts in ``quarantined`` and ``counts``.
+    it passes over the first ``done`` items of its work, tells :meth:`items_done` of the others,
+    and keeps what it counts in ``quarantined`` and ``counts``.
 
     Args:
         output: The directory to make.
@@ -82,6 +83,7 @@ class PackedWriter:
         self.counts: Counter[str] = Counter()
         self.report: StepReport | None = None
         self._output = output
+        self._saying_what_cannot_be_written = _SayingWhatCannotBeWritten(output)
         self._metadata = metadata
         self._frame_shape = (joints, channels)
         self._table_columns = dict(tables or {})
@@ -112,7 +114,7 @@ class PackedWriter:
 
     def __enter__(self) -> Self:
         output = self._output
-        with self._saying_what_cannot_be_written():
+        with self._saying_what_cannot_be_written:
             if self._journal is None:
                 name = f".{output.name}.{uuid.uuid4().hex[:8]}.partial"
                 self._partial = output.with_name(name)
@@ -132,7 +134,7 @@ class PackedWriter:
     ) -> None:
         try:
             if error is None:
-                with self._saying_what_cannot_be_written():
+                with self._saying_what_cannot_be_written:
                     self._finish()
         finally:
             for file in self._growing().values():
@@ -147,6 +149,17 @@ class PackedWriter:
         """Append one sequence, (M, T, V, C)."""
         count, frames, *frame_shape = bodies.shape
         self.add_rows(recording, frames, count, bodies.reshape(-1, *frame_shape))
+
+    def add_batch(
+        self, recordings: Sequence[Recording], batch: RaggedBatch, rows: np.ndarray
+    ) -> None:
+        """Append sequences with the frames and bodies of a batch, but other rows (R, V, C)."""
+        first = (self.frames + batch.starts).tolist()
+        whose = map(identity, recordings)
+        places = zip(batch.frames.tolist(), batch.bodies.tolist(), first, strict=True)
+        self._index += [(*who, *place) for who, place in zip(whose, places, strict=True)]
+        with self._saying_what_cannot_be_written:
+            self._coordinates.append(rows)
 
     def add_rows(
         self,
@@ -168,14 +181,14 @@ class PackedWriter:
         if rows.shape[1:] != self._frame_shape:
             raise ValueError(f"{recording.name}: {rows.shape[1:]} is not {self._frame_shape}")
         self._index.append((*identity(recording), frames, bodies, self.frames))
-        with self._saying_what_cannot_be_written():
+        with self._saying_what_cannot_be_written:
             self._coordinates.append(rows)
             for name, file in self._row_arrays.items():
                 file.append(row_values[name.removesuffix(".npy")])
 
     def add_to_table(self, table: str, *rows: tuple[Any, ...]) -> None:
         """Append rows to one of the ``tables``."""
-        with self._saying_what_cannot_be_written():
+        with self._saying_what_cannot_be_written:
             self._tables[table].append(rows)
 
     def start_with(self, quarantined: Iterable[Quarantined]) -> None:
@@ -183,27 +196,17 @@ class PackedWriter:
         if not self.done:
             self.quarantined = list(quarantined)
 
-    def item_done(self) -> None:
-        """Count an item of the step's work whose results have all been added."""
-        self.done += 1
-        if self._journal is not None and self.done % _STRETCH == 0:
-            with self._saying_what_cannot_be_written():
+    def items_done(self, count: int = 1) -> None:
+        """Count items of the step's work whose results have all been added."""
+        stretches = self.done // _STRETCH
+        self.done += count
+        if self._journal is not None and self.done // _STRETCH > stretches:
+            with self._saying_what_cannot_be_written:
                 self._journal.append(self._entry())
 
     def add_column(self, name: str, values: list[str]) -> None:
         """Add an index column: a value for every sequence, in the order they were added."""
         self._columns[name] = values
-
-    @contextmanager
-    def _saying_what_cannot_be_written(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise InputError(
-                f"cannot be written ({error.strerror})",
-                file=self._output,
-                hint="Make room or name another output, and run the same command again",
-            ) from error
 
     def _open_files(self, kept: Mapping[str, int]) -> None:
         """Make the growing files, or cut them back to the lengths ``kept``."""
@@ -270,6 +273,23 @@ class PackedWriter:
         put_in_place(self._partial, self._output)
         if self._journal is not None:
             self._journal.clear()
+
+
+class _SayingWhatCannotBeWritten:
+    """Turns errors of the operating system into one that tells the user what to do."""
+
+    def __init__(self, output: Path) -> None:
+        self._output = output
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise InputError(
+                f"cannot be written ({error.strerror})",
+                file=self._output,
+                hint="Make room or name another output, and run the same command again",
+            ) from error
 
 
 def _write_table(path: Path, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:

@@ -51,6 +51,19 @@ class RaggedBatch:
         return starts
 
 
+def read_batch(packed: PackedSequences, rows: range) -> RaggedBatch:
+    """The sequences of index rows that follow one another, read from the file and not mapped."""
+    names, first, frames, bodies = (
+        packed.column(name, rows) for name in ("name", "first_row", "frames", "bodies")
+    )
+    return RaggedBatch(
+        names=np.array(names, dtype=object),
+        rows=packed.read_rows(first[0], first[-1] + frames[-1] * bodies[-1]),
+        frames=np.array(frames, dtype=np.int64),
+        bodies=np.array(bodies, dtype=np.int64),
+    )
+
+
 class RaggedReader:
     """Reads batches from a packed directory by index row; keeps the index as plain arrays."""
 

@@ -10,8 +10,11 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from io import FileIO
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import BinaryIO, Protocol, cast
+
+from isal import isal_zlib
 
 from frhead_core.errors import InputError
 
@@ -27,9 +30,10 @@ class DamagedFileError(Exception):
 
 
 # All that the zipfile module raises for spoilt bytes: each place in an archive has its own way.
-_DAMAGE = (
+_DAMAGE: tuple[type[Exception], ...] = (
     zipfile.BadZipFile,
     zlib.error,
+    cast(type[Exception], isal_zlib.error),
     lzma.LZMAError,
     EOFError,
     NotImplementedError,
@@ -37,6 +41,7 @@ _DAMAGE = (
     RuntimeError,
     ValueError,
 )
+_UNREADABLE: tuple[type[Exception], ...] = (OSError, *_DAMAGE)
 
 
 class RawFiles(Protocol):
@@ -94,22 +99,29 @@ def _open_place(place: Path, suffix: Suffix) -> Iterator[RawFiles]:
     if place.is_dir():
         yield _checked(_Directory(place, suffix), place, suffix)
         return
-    try:
-        archive = zipfile.ZipFile(place)
-    except FileNotFoundError as error:
-        raise InputError(
-            "does not exist", file=place, expected="a directory or a zip archive"
-        ) from error
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", file=place) from error
-    except _DAMAGE as error:
-        raise InputError(
-            f"is truncated or not a zip archive ({error})",
-            file=place,
-            hint="Download it again and compare its size with the source",
-        ) from error
-    with archive:
-        yield _checked(_Archive(place, archive, suffix), place, suffix)
+    with _opened_archive(place) as (file, archive):
+        yield _checked(_Archive(place, file, archive, suffix), place, suffix)
+
+
+@contextmanager
+def _opened_archive(place: Path) -> Iterator[tuple[BinaryIO, zipfile.ZipFile]]:
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(place.open("rb"))
+            archive = stack.enter_context(zipfile.ZipFile(file))
+        except FileNotFoundError as error:
+            raise InputError(
+                "does not exist", file=place, expected="a directory or a zip archive"
+            ) from error
+        except OSError as error:
+            raise InputError(f"cannot be read ({error.strerror})", file=place) from error
+        except _DAMAGE as error:
+            raise InputError(
+                f"is truncated or not a zip archive ({error})",
+                file=place,
+                hint="Download it again and compare its size with the source",
+            ) from error
+        yield file, archive
 
 
 class _Directory:
@@ -120,7 +132,8 @@ class _Directory:
 
     def read(self, name: str) -> bytes:
         try:
-            return (self._root / name).read_bytes()
+            with FileIO(f"{self._root}/{name}") as file:  # a Path would take as long as reading
+                return file.readall()
         except OSError as error:
             raise DamagedFileError(f"cannot be read ({error.strerror})") from error
 
@@ -138,9 +151,13 @@ class _Directory:
 
 
 class _Archive:
-    def __init__(self, path: Path, archive: zipfile.ZipFile, suffix: Suffix) -> None:
+    def __init__(
+        self, path: Path, file: BinaryIO, archive: zipfile.ZipFile, suffix: Suffix
+    ) -> None:
         self._path = path
         self._archive = archive
+        self._descriptor = file.fileno()
+        self._size = os.fstat(self._descriptor).st_size
         self._lock = threading.Lock()
         self.names = tuple(sorted(name for name in archive.namelist() if _is_data(name, suffix)))
 
@@ -149,10 +166,10 @@ class _Archive:
         common = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
         try:
             if common and not entry.flag_bits & _ENCRYPTED:
-                return _member(self._path, entry)
+                return self._member(entry)
             with self._lock:
                 return self._archive.read(name)
-        except (OSError, *_DAMAGE) as bad:
+        except _UNREADABLE as bad:
             raise DamagedFileError(f"is damaged in the archive ({bad})") from bad
 
     def digest(self, name: str) -> str:
@@ -161,6 +178,27 @@ class _Archive:
 
     def place(self, name: str) -> Path:
         return self._path / name
+
+    def _member(self, entry: zipfile.ZipInfo) -> bytes:
+        """The content of a stored or deflated member.
+
+        The zipfile module makes threads take turns with its one file handle, and copies more.
+        """
+        header = os.pread(self._descriptor, _LOCAL_HEADER, entry.header_offset)
+        if header[:4] != b"PK\3\4" or len(header) < _LOCAL_HEADER:
+            raise zipfile.BadZipFile("no member begins where it should")
+        lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+        begin = entry.header_offset + _LOCAL_HEADER + lengths
+        # A spoilt directory may claim any size; the file's own bounds what is asked for.
+        content = os.pread(self._descriptor, min(entry.compress_size, self._size), begin)
+        if entry.compress_type == zipfile.ZIP_DEFLATED:
+            inflating = isal_zlib.decompressobj(-zlib.MAX_WBITS)
+            content = inflating.decompress(content, entry.file_size + 1)
+        if len(content) != entry.file_size:
+            raise zipfile.BadZipFile(f"{len(content)} bytes instead of {entry.file_size}")
+        if isal_zlib.crc32(content) != entry.CRC:
+            raise zipfile.BadZipFile("Bad CRC-32")
+        return content
 
 
 class _Several:
@@ -183,29 +221,6 @@ class _Several:
 
     def place(self, name: str) -> Path:
         return self._files[name].place(name)
-
-
-def _member(path: Path, entry: zipfile.ZipInfo) -> bytes:
-    """The content of a stored or deflated member.
-
-    The zipfile module makes threads take turns with its one file handle, and copies more.
-    """
-    with path.open("rb") as file:
-        file.seek(entry.header_offset)
-        header = file.read(_LOCAL_HEADER)
-        if header[:4] != b"PK\3\4" or len(header) < _LOCAL_HEADER:
-            raise zipfile.BadZipFile("no member begins where it should")
-        lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-        file.seek(lengths, os.SEEK_CUR)
-        # A spoilt directory may claim any size; the file's own bounds what is asked for.
-        content = file.read(min(entry.compress_size, path.stat().st_size))
-    if entry.compress_type == zipfile.ZIP_DEFLATED:
-        content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, entry.file_size + 1)
-    if len(content) != entry.file_size:
-        raise zipfile.BadZipFile(f"{len(content)} bytes instead of {entry.file_size}")
-    if zlib.crc32(content) != entry.CRC:
-        raise zipfile.BadZipFile("Bad CRC-32")
-    return content
 
 
 def _is_data(name: str, suffix: Suffix) -> bool:

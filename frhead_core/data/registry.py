@@ -10,6 +10,7 @@ import numpy as np
 from frhead_core.data import ntu_centre, ntu_names, nw_ucla, own_names
 from frhead_core.data.ntu_names import NTU60, NTU120, NTUFacts
 from frhead_core.data.presence import present
+from frhead_core.data.ragged import RaggedBatch
 from frhead_core.data.raw_files import Suffix
 from frhead_core.errors import InputError
 
@@ -23,7 +24,7 @@ class Dataset:
         classes: Names of the classes by index; empty where the raw data name them.
         dtype: In which its coordinates are stored.
         suffix: How its raw files end.
-        centre: Moves a sequence, (M, T, V, C), so that a joint starts at the origin.
+        centre: Moves a joint of sequences to the origin: the rows of a batch, (R, V, C).
         passes_denoising: Why nothing is filtered; None where bodies are tracked, and filtered.
     """
 
@@ -31,19 +32,21 @@ class Dataset:
     classes: tuple[str, ...]
     dtype: str
     suffix: Suffix
-    centre: Callable[[np.ndarray, int], np.ndarray]
+    centre: Callable[[RaggedBatch, int], np.ndarray]
     passes_denoising: str | None = None
 
 
-def _centre_on_first_frame(bodies: np.ndarray, joint: int) -> np.ndarray:
-    centred: np.ndarray = bodies - bodies[0, 0, joint]
+def _centre_on_first_frame(batch: RaggedBatch, joint: int) -> np.ndarray:
+    origins = batch.rows[batch.starts, joint]  # N C
+    centred: np.ndarray = batch.rows - np.repeat(origins, batch.lengths, axis=0)[:, np.newaxis]
     return centred
 
 
-def _centre_on_first_body(bodies: np.ndarray, joint: int) -> np.ndarray:
+def _centre_on_first_body(batch: RaggedBatch, joint: int) -> np.ndarray:
     """By the first frame that has the first body; bodies that are absent, all zero, stay so."""
-    there = present(bodies)
-    centred: np.ndarray = bodies - bodies[0, int(np.argmax(there[0])), joint]
+    there = present(batch.rows)
+    origins = batch.rows[ntu_centre.first_rows(batch, there), joint]  # N C
+    centred: np.ndarray = batch.rows - np.repeat(origins, batch.lengths, axis=0)[:, np.newaxis]
     centred[~there] = 0
     return centred
 

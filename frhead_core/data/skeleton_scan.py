@@ -2,7 +2,8 @@
 
 Of the twelve numbers of a joint's line only the three coordinates are converted; of the rest the
 fields are counted. Blanks are all bytes up to the space, except the line feed, so a carriage
-return before it makes no difference. The loop holds no Python lock.
+return before it makes no difference. Lines are looked at 64 bytes at a time, a bit for each byte.
+The loop holds no Python lock.
 
 A number is what ``float`` makes of its text, rounded to float32. If its digits, read as a whole
 number, are below 2**53 and the power of ten is at most 10**22, both are exact in float64 and one
@@ -10,6 +11,8 @@ division or multiplication rounds correctly (Clinger, "How to read floating poin
 accurately", PLDI 1990). Otherwise the result is known up to a few units of the last place of
 float64, and if the ends of that interval round to the same float32, that is the one. What is
 left, about one long text in ten million, is handed back undecided.
+
+All of it is in one file, as the cache of machine code only notices when a function's own changes.
 """
 
 from __future__ import annotations
@@ -18,7 +21,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from frhead_core.compiled import compiled, load_word
+from frhead_core.compiled import (
+    BLOCK,
+    bits_above,
+    bits_equal,
+    compiled,
+    count_ones,
+    first_one,
+    inlined,
+    load_word,
+)
 
 JOINTS = 25
 JOINT_FIELDS = 12
@@ -37,15 +49,16 @@ APPEARANCES, VALID_FRAMES, BODIES, UNDECIDED, LINE, BEGIN, EXPECTED, DETAIL, FRA
 
 # The shortest text of one tracked body in one frame: its line, the joint count, 25 lines.
 SHORTEST_BODY = 2 * BODY_FIELDS + 3 + JOINTS * 2 * JOINT_FIELDS
-
 _EXACT_DIGITS = 18  # fit into int64
+
 _EXACT_POWER = 22  # 10**22 is the largest power of ten that is exact in float64
 _EXACT_INTEGER = 2**53
 _FAR = 60  # powers of ten beyond float32, both ways, with room to spare
 _MARGIN = 2.0**-50  # twice what three roundings and the digits left out can amount to
 _POWERS = np.array([float(f"1e{power}") for power in range(_FAR + _EXACT_DIGITS + 1)])
-_FEW_DIGITS = 7  # before the point; with eight after it, they are below 2**53
 _WHOLE_POWERS = np.array([10**power for power in range(9)])
+_USUAL_DIGITS = 14  # after the point; with one before it they are below 2**53
+_MINUS, _POINT = np.uint8(45), np.uint8(46)
 _DECIDED, _UNDECIDED, _MALFORMED, _TOO_LARGE = range(4)
 
 
@@ -53,7 +66,7 @@ class Room(NamedTuple):
     """The arrays that :func:`scan` fills; A is the file's length over SHORTEST_BODY, rounded up.
 
     Attributes:
-        coordinates: (A, 25, 3) float32, one entry for every appearance of a body.
+        coordinates: (75 A,) float32, one joint after the other for every appearance of a body.
         body_of: (A,) int32, the number of the body, in order of first appearance.
         frame_of: (A,) int32, the valid frame.
         ids: (A, 2) int64, where the text of each body's id begins and ends.
@@ -73,15 +86,15 @@ class Room(NamedTuple):
 
 
 # Eight bytes as one number, the first byte lowest.
-_ONES = np.uint64(0x0101010101010101)
-_TOPS = np.uint64(0x8080808080808080)
-_LINE_FEEDS = np.uint64(0x0A0A0A0A0A0A0A0A)
-_OVER_SPACES = np.uint64(0x5F5F5F5F5F5F5F5F)  # brings what is above the space to the top bit
 _ZEROS = np.uint64(0x3030303030303030)
 _SIXES = np.uint64(0x0606060606060606)  # brings what is above nine to the upper nibble
 _HIGH_NIBBLES = np.uint64(0xF0F0F0F0F0F0F0F0)
 _PAIRS = np.uint64(0x000000FF000000FF)
 _LOWER, _UPPER = np.uint64(100 + (1000000 << 32)), np.uint64(1 + (10000 << 32))
+
+_SPACE, _LINE_FEED = np.uint8(32), np.uint8(10)
+_ONE, _LAST_BIT = np.uint64(1), np.uint64(BLOCK - 1)
+_AHEAD = BLOCK + 16  # bytes that are looked at from where a line begins
 
 
 @compiled
@@ -127,48 +140,47 @@ def _long_number(data: Any, pos: Any) -> Any:
     return value, _DECIDED if low == high else _UNDECIDED
 
 
-@compiled
-def _fraction(data: Any, pos: int) -> Any:
-    """Up to eight digits at ``pos``: (how many, the number they make).
+@inlined
+def _digits(data: Any, begin: Any, count: Any) -> Any:
+    """The number that one to eight digits make, and bits other than 0 if they are none.
 
-    All eight bytes are converted at once, in pairs, fours and eights.
+    All are converted at once, in pairs, fours and eights.
     """
-    word = load_word(data, pos) ^ _ZEROS
-    others = ((word + _SIXES) | word) & _HIGH_NIBBLES
-    digits = np.int64(8)
-    if others != 0:
-        others &= ~others + np.uint64(1)  # the first
-        digits = np.int64((((others - np.uint64(1)) & _ONES) * _ONES) >> np.uint64(56)) - 1
-        # a bit of the upper nibble: the lowest bit of its byte is below it
-    if digits == 0:
-        return digits, np.int64(0)
-    word <<= np.uint64(64 - 8 * digits)
+    word = (load_word(data, begin) ^ _ZEROS) << np.uint64(64 - 8 * count)
+    strange = ((word + _SIXES) | word) & _HIGH_NIBBLES
     word = word * np.uint64(10) + (word >> np.uint64(8))
     upper = ((word >> np.uint64(16)) & _PAIRS) * _UPPER
-    return digits, np.int64(((word & _PAIRS) * _LOWER + upper) >> np.uint64(32))
+    return np.int64(((word & _PAIRS) * _LOWER + upper) >> np.uint64(32)), strange
 
 
-@compiled
-def _short_number(data: Any, pos: int) -> Any:
-    """As :func:`_number` for what nearly all numbers look like; undecided for all others."""
-    sign = 1.0
-    if data[pos] == 45:
-        sign = -1.0
-        pos += 1
-    begin, whole = pos, np.int64(0)
-    digit = np.int64(data[pos]) - 48
-    while 0 <= digit <= 9:
-        whole = whole * 10 + digit
-        pos += 1
-        digit = np.int64(data[pos]) - 48
-    if digit != -2 or pos == begin or pos - begin > _FEW_DIGITS or pos + 9 > len(data):
-        return 0.0, _UNDECIDED, pos
-    digits, fraction = _fraction(data, pos + 1)
-    pos += 1 + digits
-    if data[pos] > 32:
-        return 0.0, _UNDECIDED, pos
-    mantissa = whole * _WHOLE_POWERS[digits] + fraction
-    return sign * (mantissa / _POWERS[digits]), _DECIDED, pos
+@inlined
+def _usual_number(data: Any, begin: Any, end: Any) -> Any:
+    """As :func:`_number` for a field of the usual form, -d.dddd, undecided for all others.
+
+    Args:
+        data: (bytes,) uint8.
+        begin: Where the field begins.
+        end: Behind its last byte; from ``begin`` on there are 16 bytes at least.
+
+    Returns:
+        The value, and how certain it is.
+    """
+    negative = np.int64(data[begin] == _MINUS)
+    whole = np.int64(data[begin + negative]) - 48
+    first = begin + negative + 2
+    digits = end - first
+    if not 0 <= whole <= 9 or data[first - 1] != _POINT or not 1 <= digits <= _USUAL_DIGITS:
+        return 0.0, _UNDECIDED
+    few = min(digits, 8)
+    mantissa, strange = _digits(data, first, few)
+    mantissa += whole * _WHOLE_POWERS[few]
+    if digits > 8:
+        rest, also_strange = _digits(data, first + 8, digits - 8)
+        mantissa, strange = mantissa * _WHOLE_POWERS[digits - 8] + rest, strange | also_strange
+    if strange != 0:
+        return 0.0, _UNDECIDED
+    value = mantissa / _POWERS[digits]
+    return value * (1.0 - 2.0 * negative), _DECIDED
 
 
 @compiled
@@ -219,39 +231,33 @@ def _number(data: Any, pos: Any) -> Any:
     return sign * value, certainty, pos
 
 
-@compiled
+@inlined
 def _count_fields(data: Any, pos: Any) -> Any:
     """Fields from ``pos``, which is in none, to the end of the line, and where its line feed is.
 
-    Eight bytes at a time: of each byte the top bit says whether it is in a field, and a field
-    begins where the byte before is in none.
+    A field begins where the byte before is in none.
     """
     fields, before = np.uint64(0), np.uint64(0)
-    while pos + 8 <= len(data):
-        word = load_word(data, pos)
-        feeds = word ^ _LINE_FEEDS
-        feeds = (feeds - _ONES) & ~feeds & _TOPS
+    while pos + BLOCK <= len(data):
+        feeds = bits_equal(data, pos, _LINE_FEED)
+        inside = bits_above(data, pos, _SPACE)
         if feeds != 0:
-            feeds &= ~feeds + np.uint64(1)  # the first
-            word &= feeds - np.uint64(1)
-        inside = (((word & ~_TOPS) + _OVER_SPACES) | word) & _TOPS
-        begins = inside & ~((inside << np.uint64(8)) | before)
-        fields += ((begins >> np.uint64(7)) * _ONES) >> np.uint64(56)
+            inside &= (feeds - _ONE) & ~feeds  # before the first
+        fields += count_ones(inside & ~((inside << _ONE) | before))
         if feeds != 0:
-            bytes_to_feed = (((feeds - np.uint64(1)) & _ONES) * _ONES) >> np.uint64(56)
-            return np.int64(fields), pos + np.int64(bytes_to_feed) - 1
-        before = inside >> np.uint64(56)
-        pos += 8
+            return np.int64(fields), pos + np.int64(first_one(feeds))
+        before = inside >> _LAST_BIT
+        pos += BLOCK
     in_field = before != 0
     count = np.int64(fields)
-    while data[pos] != 10:
-        count += data[pos] > 32 and not in_field
-        in_field = data[pos] > 32
+    while data[pos] != _LINE_FEED:
+        count += data[pos] > _SPACE and not in_field
+        in_field = data[pos] > _SPACE
         pos += 1
     return count, pos
 
 
-@compiled
+@inlined
 def _after_blanks(data: Any, pos: int) -> Any:
     while data[pos] <= 32 and data[pos] != 10:
         pos += 1
@@ -301,14 +307,14 @@ def _body_number(data: Any, begin: int, end: int, room: Room) -> Any:
     return known
 
 
-@compiled
+@inlined
 def _line_begins(data: Any, state: Any, expected: int) -> Any:
     """Whether there is another line."""
     state[EXPECTED], state[BEGIN] = expected, state[POS]
     return state[POS] < len(data)
 
 
-@compiled
+@inlined
 def _line_ends(state: Any, pos: Any) -> None:
     state[POS] = pos + 1
     state[LINE] += 1
@@ -332,7 +338,7 @@ def _read_count(data: Any, state: Any, expected: int) -> Any:
 def _read_id(data: Any, room: Room) -> Any:
     """Read the first line of a body: how it ended."""
     state = room.state
-    if not _line_begins(data, state, BODY) or state[APPEARANCES] == len(room.coordinates):
+    if not _line_begins(data, state, BODY) or state[APPEARANCES] == len(room.body_of):
         return ENDED  # without room, what is left is too short for a body
     begin = end = _after_blanks(data, state[POS])
     while data[end] > 32:
@@ -358,28 +364,49 @@ def _note_undecided(begin: Any, end: Any, place: Any, room: Room) -> bool:
     return True
 
 
+@inlined
+def _read_usual_joint(data: Any, line: Any, places: Any, place: Any) -> Any:
+    """Read the line of a joint that looks like nearly all: where its line feed is, or -1.
+
+    All three numbers must have the usual form and end within the first block of the line.
+    """
+    if line + _AHEAD > len(data):
+        return np.int64(-1)
+    feeds = bits_equal(data, line, _LINE_FEED)
+    inside = bits_above(data, line, _SPACE) & (feeds - _ONE) & ~feeds  # before the first feed
+    begins, ends = inside & ~(inside << _ONE), ~inside & (inside << _ONE)
+    if count_ones(ends) < 3:
+        return np.int64(-1)
+    for axis in range(3):
+        begin, end = line + np.int64(first_one(begins)), line + np.int64(first_one(ends))
+        begins, ends = begins & (begins - _ONE), ends & (ends - _ONE)
+        value, certainty = _usual_number(data, begin, end)
+        if certainty != _DECIDED:
+            return np.int64(-1)
+        places[place + axis] = np.float32(value)
+    fields, feed = _count_fields(data, line)
+    return feed if fields == JOINT_FIELDS else np.int64(-1)
+
+
 @compiled
-def _read_joint(data: Any, joint: int, room: Room) -> Any:
-    """Read the line of a joint: how it ended."""
-    state, appearance = room.state, room.state[APPEARANCES]
+def _read_joint(data: Any, place: Any, room: Room) -> Any:
+    """Read the line of any joint: how it ended. Its numbers go to ``place`` and behind it."""
+    state = room.state
     if not _line_begins(data, state, JOINT):
         return ENDED
     pos = state[POS]
     for axis in range(3):
         state[DETAIL] = axis
         begin = _after_blanks(data, pos)
-        if data[begin] == 10:
+        if data[begin] == _LINE_FEED:
             return FIELDS
-        value, certainty, pos = _short_number(data, begin)
-        if certainty != _DECIDED:
-            value, certainty, pos = _number(data, begin)
+        value, certainty, pos = _number(data, begin)
         single = np.float32(value)
         if certainty >= _MALFORMED or np.isinf(single):
             return NOT_FINITE
-        place = (appearance * JOINTS + joint) * 3 + axis
-        if certainty == _UNDECIDED and not _note_undecided(begin, pos, place, room):
+        if certainty == _UNDECIDED and not _note_undecided(begin, pos, place + axis, room):
             return NO_ROOM
-        room.coordinates[appearance, joint, axis] = single
+        room.coordinates[place + axis] = single
     fields, pos = _count_fields(data, pos)
     state[DETAIL] = fields + 3
     if state[DETAIL] != JOINT_FIELDS:
@@ -391,17 +418,24 @@ def _read_joint(data: Any, joint: int, room: Room) -> Any:
 @compiled
 def _read_body(data: Any, room: Room) -> Any:
     """Read a body: how it ended."""
+    state = room.state
     status = _read_id(data, room)
     if status != COMPLETE:
         return status
-    status, _ = _read_count(data, room.state, JOINT_NUMBER)
+    status, _ = _read_count(data, state, JOINT_NUMBER)
     if status != COMPLETE:
         return status
-    for joint in range(JOINTS):
-        status = _read_joint(data, joint, room)
-        if status != COMPLETE:
-            return status
-    room.state[APPEARANCES] += 1
+    place = 3 * JOINTS * state[APPEARANCES]
+    for _ in range(JOINTS):
+        feed = _read_usual_joint(data, state[POS], room.coordinates, place)
+        if feed >= 0:
+            _line_ends(state, feed)
+        else:
+            status = _read_joint(data, place, room)
+            if status != COMPLETE:
+                return status
+        place += 3
+    state[APPEARANCES] += 1
     return COMPLETE
 
 

@@ -82,19 +82,29 @@ class TrackedBodies(PackedSequences):
         return tracked
 
     def _place(self, row: int) -> tuple[int, int, int]:
-        raise TypeError("tracked bodies differ in length: use bodies()")
-
-    def bodies(self, row: int) -> list[TrackedBody]:
-        """The bodies of an index row, in order of first appearance, copied from the files."""
-        numbers = range(*self._places[row : row + 2])
-        begin, end = self._first[numbers[0]], self._first[numbers[-1]] + self._frames[numbers[-1]]
-        rows, frame_numbers = self.read_rows(begin, end), np.array(self._frame_numbers[begin:end])
-        return [self._body(number, begin, rows, frame_numbers) for number in numbers]
+        raise TypeError("tracked bodies differ in length: use tracked()")
 
     def tracked(self, row: int) -> TrackedRecording:
-        """Everything of an index row."""
-        frames = int(self._columns["frames"][row])
-        return TrackedRecording(self.recording(row), frames, tuple(self.bodies(row)))
+        """Everything of an index row, copied from the files."""
+        return self.tracked_in(range(row, row + 1))[0]
+
+    def tracked_in(self, rows: range) -> list[TrackedRecording]:
+        """Everything of index rows that follow one another, copied from the files."""
+        places = self._places[rows.start : rows.stop + 1]
+        begin, last = self._first[places[0]], places[-1] - 1
+        end = self._first[last] + self._frames[last]
+        coordinates = self.read_rows(begin, end)
+        frame_numbers = np.array(self._frame_numbers[begin:end])
+        bodies = [
+            self._body(number, begin, coordinates, frame_numbers)
+            for number in range(places[0], places[-1])
+        ]
+        return [
+            TrackedRecording(whose, frames, tuple(bodies[first - places[0] : last - places[0]]))
+            for whose, frames, first, last in zip(
+                self.recordings(rows), self.column("frames", rows), places, places[1:], strict=False
+            )
+        ]
 
     def _open_bodies(self) -> None:
         path = self.directory / "bodies.csv"
@@ -129,7 +139,7 @@ class TrackedBodies(PackedSequences):
     def _body(
         self, number: int, begin: int, rows: np.ndarray, frame_numbers: np.ndarray
     ) -> TrackedBody:
-        """A body from the rows of its recording, which start at row ``begin``."""
+        """A body from rows that start at row ``begin``."""
         first = self._first[number] - begin
         own = slice(first, first + self._frames[number])
         motion = self._motions[number]
@@ -168,7 +178,8 @@ def add_tracked(writer: PackedWriter, tracked: TrackedRecording) -> None:
     )
     name = tracked.recording.name
     writer.add_to_table("bodies.csv", *_table_rows(name, bodies, first_row))
-    writer.add_to_table("repeated.csv", *((name, *repeated) for repeated in tracked.repeated))
+    if tracked.repeated:
+        writer.add_to_table("repeated.csv", *((name, *repeated) for repeated in tracked.repeated))
     writer.counts["repeated bodies left out"] += len(tracked.repeated)
 
 

@@ -13,6 +13,7 @@ from frhead_core.data.packed import DenoisedSequences
 from frhead_core.data.packed_copy import copy_sequences, open_for
 from frhead_core.data.packed_writer import PackedWriter
 from frhead_core.data.parts import count_parts, part_columns
+from frhead_core.data.ragged import RaggedBatch
 from frhead_core.data.registry import find_dataset
 from frhead_core.data.step_report import StepReport
 from frhead_core.data.store import PART_PREFIX, SequenceStore
@@ -59,8 +60,8 @@ def transform_sequences(
         for name, values in parts.items():
             writer.add_column(PART_PREFIX + name, values)
 
-        def centred(sequence: np.ndarray) -> np.ndarray:
-            return facts.centre(sequence, layout.center)
+        def centred(batch: RaggedBatch) -> np.ndarray:
+            return facts.centre(batch, layout.center)
 
         copy_sequences(sequences, writer, centred, "centring", reporter)
         numbers = {"sequences": writer.sequences, "body frames": writer.frames}

@@ -11,6 +11,7 @@ from frhead_core.config import Compatibility, Recipe
 from frhead_core.data import nw_ucla
 from frhead_core.data.ntu_denoise import FIRST_NOT_TRACKED, NOTHING_TRACKED, denoise
 from frhead_core.data.ntu_raw import parse_skeletons
+from frhead_core.data.ragged import RaggedBatch
 from frhead_core.data.recordings import Recording
 from frhead_core.data.registry import find_dataset
 from frhead_core.data.tracked_bodies import TrackedRecording
@@ -70,7 +71,8 @@ def read_recording(path: Path, recipe: Recipe) -> np.ndarray:
         raise InputError(f"cannot be read ({error.strerror or error})", file=path) from error
     except ValueError as error:
         raise InputError(str(error), file=path) from error
-    return facts.centre(bodies.astype(facts.dtype, copy=False), skeleton(recipe.skeleton).center)
+    batch = RaggedBatch.of_one(path.name, bodies.astype(facts.dtype, copy=False))
+    return facts.centre(batch, skeleton(recipe.skeleton).center).reshape(bodies.shape)
 
 
 def _actors(path: Path, compatibility: Compatibility) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +82,7 @@ def test_the_table_of_what_was_filtered(prepared: dict[str, Path], dataset: str)
     }
     with (prepared[dataset] / "denoised" / "filtered.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == [item.name for item in fields(Filtered)]
+    assert list(rows[0]) == list(Filtered._fields)
     found = {
         (row["name"], row["rule"], row["body"]): float(row["motion"])
         for row in rows

@@ -50,7 +50,7 @@ def test_recordings_and_frames(tracked, reference):
 def test_ids_intervals_and_motions(tracked, reference):
     for row in range(len(tracked)):
         expected = reference[tracked.recording(row).name]["bodies"]
-        for found, body in zip(tracked.bodies(row), expected, strict=True):
+        for found, body in zip(tracked.tracked(row).bodies, expected, strict=True):
             assert found.id == body["id"]
             last = found.start + len(found.coordinates) - 1
             assert [found.start, last] == body["interval"]
@@ -63,7 +63,7 @@ def test_coordinates_exactly(dataset, tracked):
     with np.load(FOLDER / dataset / "stage1_joints.npz") as joints:
         seen = set()
         for row in range(len(tracked)):
-            for number, body in enumerate(tracked.bodies(row)):
+            for number, body in enumerate(tracked.tracked(row).bodies):
                 key = f"{tracked.recording(row).name}.{number}"
                 np.testing.assert_array_equal(body.coordinates, joints[key])
                 seen.add(key)
@@ -77,7 +77,7 @@ def test_true_frame_numbers(dataset, tracked):
         pytest.skip("no account of the noise in this folder")
     shifted = set()
     for row in range(len(tracked)):
-        for body in tracked.bodies(row):
+        for body in tracked.tracked(row).bodies:
             numbers = body.frame_numbers
             assert (np.diff(numbers) > 0).all()
             if numbers[-1] - numbers[0] != len(numbers) - 1:

@@ -45,7 +45,7 @@ class Start(Reporter):
             file.write(f"{done}\n")
 
     def advance(self, amount: int = 1, **figures: float) -> None:
-        time.sleep(0.0005)
+        time.sleep(0.0005 * amount)
 
 
 def steps(raw: Path, folder: Path) -> dict[str, Step]:

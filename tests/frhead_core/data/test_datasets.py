@@ -156,9 +156,10 @@ def test_the_official_list_is_required_by_default(raw, tmp_path):
 def test_progress_is_told(raw, tmp_path):
     recorder = Recorder()
     prepare(raw, tmp_path, reporter=recorder)
-    steps = [("reading recordings", 3, "recordings")]
-    steps += [(task, 3, "sequences") for task in ("denoising", "centring")]
-    assert recorder.told == [told for step in steps for told in (step, 1, 1, 1, "end")]
+    told = [("reading recordings", 3, "recordings"), 1, 1, 1, "end"]
+    for task in ("denoising", "centring"):
+        told += [(task, 3, "sequences"), 3, "end"]
+    assert recorder.told == told
 
 
 @pytest.mark.usefixtures("recordings")

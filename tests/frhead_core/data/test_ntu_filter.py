@@ -14,6 +14,7 @@ from frhead_core.data.datasets import denoise_skeletons, transform_sequences
 from frhead_core.data.ntu_centre import centre
 from frhead_core.data.ntu_names import recording
 from frhead_core.data.packed import DenoisedSequences, StoreMetadata
+from frhead_core.data.ragged import RaggedBatch
 from frhead_core.data.recordings import Quarantined
 from frhead_core.data.registry import find_dataset
 from frhead_core.data.step_report import StepReport
@@ -150,15 +151,35 @@ def test_the_store_is_centred_and_knows_the_parts(tracked: Path, tmp_path: Path)
         recording_, sequence = store.recording(number), store.sequence(number)
         before = DenoisedSequences.open(tmp_path / "denoised")
         row = before.index["name"].tolist().index(recording_.name)
-        np.testing.assert_array_equal(sequence, centre(before.sequence(row), SPINE))
+        np.testing.assert_array_equal(sequence, centred(before.sequence(row)))
+
+
+def centred(sequence: np.ndarray) -> np.ndarray:
+    return centre(RaggedBatch.of_one("", sequence), SPINE).reshape(sequence.shape)
+
+
+def test_sequences_of_a_batch_do_not_mix() -> None:
+    generator = np.random.default_rng(1)
+    shapes = (2, 4), (1, 3), (2, 1), (1, 6)
+    sequences = [generator.normal(size=(*shape, 25, 3)).astype(np.float32) for shape in shapes]
+    sequences[0][0, :2] = sequences[0][1, 3] = sequences[1][0, 0] = sequences[2][1] = 0
+    sequences[3][0, :, 0, 0] = 0  # there, though a number of theirs is zero
+    batch = RaggedBatch(
+        names=np.array(["a", "b", "c", "d"]),
+        rows=np.concatenate([one.reshape(-1, 25, 3) for one in sequences]),
+        frames=np.array([4, 3, 1, 6]),
+        bodies=np.array([2, 1, 2, 1]),
+    )
+    expected = np.concatenate([centred(one).reshape(-1, 25, 3) for one in sequences])
+    np.testing.assert_array_equal(centre(batch, SPINE), expected)
 
 
 def test_the_origin_is_the_spine_of_the_first_actors_first_frame() -> None:
     sequence = np.random.default_rng(0).normal(size=(2, 4, 25, 3)).astype(np.float32)
     sequence[0, 0] = sequence[1, 2] = 0
-    moved = centre(sequence, SPINE)
+    moved = centred(sequence)
     assert not moved[0, 0].any() and not moved[1, 2].any()  # the absent stay away
     assert not moved[0, 1, 1].any()
     np.testing.assert_array_equal(moved[1, 0], sequence[1, 0] - sequence[0, 1, 1])
     lone = sequence[:1]
-    np.testing.assert_array_equal(centre(lone, SPINE)[0, 0], np.tile(-lone[0, 1, 1], (25, 1)))
+    np.testing.assert_array_equal(centred(lone)[0, 0], np.tile(-lone[0, 1, 1], (25, 1)))

@@ -57,7 +57,7 @@ def write(output, progress, *, stop_after=None, settings="", dtype="float32", re
                 writer.add_rows(who, len(rows), 1, rows, numbers=np.arange(len(rows)))
                 writer.add_to_table("t.csv", (who.name, "é"), (who.name, item))
                 writer.counts["rows of the table"] += 2
-            writer.item_done()
+            writer.items_done()
         writer.add_column("c", ["x"] * writer.sequences)
         assert writer.counts["rows of the table"] == 170
     return began

@@ -58,8 +58,21 @@ def test_what_is_written_is_read(written):
             assert (one.coordinates.dtype, one.frame_numbers.dtype) == (np.float32, np.int32)
 
 
+def test_several_recordings_at_once(written):
+    tracked = TrackedBodies.open(written)
+    found = tracked.tracked_in(range(2))
+    assert [one.recording for one in found] == [one.recording for one in RECORDINGS]
+    for row, recording in enumerate(found):
+        alone = tracked.tracked(row)
+        assert recording.frames == alone.frames
+        for one, other in zip(recording.bodies, alone.bodies, strict=True):
+            assert (one.id, one.start, one.motion) == (other.id, other.start, other.motion)
+            np.testing.assert_array_equal(one.coordinates, other.coordinates)
+            np.testing.assert_array_equal(one.frame_numbers, other.frame_numbers)
+
+
 def test_it_is_not_taken_for_rectangular_sequences(written):
-    with pytest.raises(TypeError, match="use bodies"):
+    with pytest.raises(TypeError, match="use tracked"):
         TrackedBodies.open(written).sequence(0)
 
 
