@@ -5,8 +5,8 @@ if not told. Each step runs in a fresh process, whose largest resident set is wh
 texts of the first 1,000 files stand under further names too (hard links), so that 20,000 files
 take no more disk than 1,000.
 
-What may grow is the index. Its share is measured as what a fresh process gains by opening the
-step's output and building the rows of a second one.
+What may grow is the index. Its share is measured as what a fresh process gains by opening what the
+step reads (of raw files, by listing their names) and building the rows of the index that it writes.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice, product
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from benchmarks.bench_ntu_preparation import FOUND, SPLITS, SUFFIX, extract, write_files
 from benchmarks.measure import peak_memory, peak_resident
 from frhead_core.data.datasets import denoise_skeletons, transform_sequences
+from frhead_core.data.ntu_names import recording
 from frhead_core.data.packed import DenoisedSequences, PackedSequences
 from frhead_core.data.packed_writer import identity
-from frhead_core.data.store import SequenceStore
+from frhead_core.data.raw_files import open_raw_files
+from frhead_core.data.recordings import Recording
 from frhead_core.data.tracked_bodies import TrackedBodies
 
 FILES = (1000, 5000, 20000)
@@ -46,10 +49,10 @@ def peaks(folder: Path, texts: Path, count: int) -> Iterator[tuple[str, str]]:
     """The three steps one after the other, with the peak of each and its index."""
     linked(texts, folder / "files", count)
     source = folder / "files"
-    for step, (run, kind) in STEPS.items():
+    for step, (run, index_of) in STEPS.items():
         target = folder / step
         peak = peak_resident(run, source, target)
-        index = peak_memory(opened, kind, target)
+        index = peak_memory(index_of, source)
         yield step, f"{peak:.0f} ({index:.0f})"
         source = target
 
@@ -70,21 +73,35 @@ def transform(source: Path, target: Path) -> None:
     transform_sequences("ntu60", source, target, SPLITS, FOUND)
 
 
-def opened(kind: type[PackedSequences], directory: Path) -> Callable[[], object]:
-    """What any step holds of an index: the one it reads, and the rows of the one it writes."""
+def listed(directory: Path) -> Callable[[], object]:
+    """What extraction holds of an index: the names of the files, and the rows that it writes."""
 
     def call() -> object:
-        packed = kind.open(directory)
-        rows = range(len(packed))
-        return packed, [(*identity(packed.recording(row)), row, 1, row) for row in rows]
+        with open_raw_files(directory, SUFFIX) as files:
+            names = [(PurePosixPath(name).stem, name) for name in files.names]
+            return files, names, index_rows(recording(stem) for stem, _ in names)
 
     return call
 
 
-STEPS: dict[str, tuple[Callable[[Path, Path], None], type[PackedSequences]]] = {
-    "extraction": (extract, TrackedBodies),
-    "denoising": (denoise, DenoisedSequences),
-    "transformation": (transform, SequenceStore),
+def opened(kind: type[PackedSequences], directory: Path) -> Callable[[], object]:
+    """What another step holds of an index: the one it reads, and the rows of the one it writes."""
+
+    def call() -> object:
+        packed = kind.open(directory)
+        return packed, index_rows(map(packed.recording, range(len(packed))))
+
+    return call
+
+
+def index_rows(recordings: Iterable[Recording]) -> list[tuple[object, ...]]:
+    return [(*identity(one), row, 1, row) for row, one in enumerate(recordings)]
+
+
+STEPS = {
+    "extraction": (extract, listed),
+    "denoising": (denoise, partial(opened, TrackedBodies)),
+    "transformation": (transform, partial(opened, DenoisedSequences)),
 }
 
 

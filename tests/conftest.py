@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from frhead_core.config import Preparation, load_recipe
 from frhead_core.data.datasets import (
@@ -15,6 +16,10 @@ from frhead_core.data.datasets import (
 )
 from frhead_core.data.synthetic import write_nw_ucla
 from tests.golden.files import OWN
+
+# What a call takes depends on the machine, and the first one on whether there is machine code yet.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -375,7 +375,8 @@ def _read_usual_joint(data: Any, line: Any, places: Any, place: Any) -> Any:
     feeds = bits_equal(data, line, _LINE_FEED)
     inside = bits_above(data, line, _SPACE) & (feeds - _ONE) & ~feeds  # before the first feed
     begins, ends = inside & ~(inside << _ONE), ~inside & (inside << _ONE)
-    if count_ones(ends) < 3:
+    fields, feed = _count_fields(data, line)
+    if fields != JOINT_FIELDS or count_ones(ends) < 3:
         return np.int64(-1)
     for axis in range(3):
         begin, end = line + np.int64(first_one(begins)), line + np.int64(first_one(ends))
@@ -384,8 +385,7 @@ def _read_usual_joint(data: Any, line: Any, places: Any, place: Any) -> Any:
         if certainty != _DECIDED:
             return np.int64(-1)
         places[place + axis] = np.float32(value)
-    fields, feed = _count_fields(data, line)
-    return feed if fields == JOINT_FIELDS else np.int64(-1)
+    return feed
 
 
 @compiled

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import tracemalloc
 import zipfile
 
 import pytest
@@ -101,6 +102,22 @@ def test_a_damaged_member_is_told_from_a_damaged_archive(archive):
         assert files.read("all/b.json") == b"bb"
         with pytest.raises(DamagedFileError, match="is damaged in the archive"):
             files.read("all/a.json")
+
+
+def test_a_member_is_inflated_no_further_than_it_claims(tmp_path):
+    path, size = tmp_path / "all.zip", 50_000_000
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a.json", bytes(size))
+    content = path.read_bytes()
+    claimed = content.replace(size.to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    assert claimed != content
+    path.write_bytes(claimed)
+    tracemalloc.start()
+    with open_raw_files(path, ".json") as files, pytest.raises(DamagedFileError, match="11 bytes"):
+        files.read("a.json")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
