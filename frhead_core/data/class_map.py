@@ -12,10 +12,11 @@ from frhead_core.errors import InputError
 
 @dataclass(frozen=True)
 class ClassMap:
-    """Labels of a dataset to places among K outputs, and back.
+    """Labels of a dataset to places among K outputs.
 
     Attributes:
-        labels: For each of the K outputs the label, as in the sequence store; each once.
+        labels: For each of the K outputs the label, as in the sequence store; each once. So
+            ``labels[place]`` is the way back.
     """
 
     labels: tuple[int, ...]
@@ -45,11 +46,6 @@ class ClassMap:
             )
         places: np.ndarray = self._order[np.searchsorted(self._sorted, labels)]
         return places
-
-    def labels_at(self, places: np.ndarray) -> np.ndarray:
-        """The label of each place, (n,) int64: what :meth:`places` turns back."""
-        labels: np.ndarray = np.array(self.labels, dtype=np.int64)[places]
-        return labels
 
     def has(self, labels: np.ndarray) -> np.ndarray:
         """Whether each label has a place: (n,) bool."""

@@ -18,7 +18,7 @@ def test_labels_and_places_are_each_others_inverse(
     places = classes.places(labels)
     assert places.dtype == np.int64
     assert places.tolist() == [classes.labels.index(label) for label in labels.tolist()]
-    assert classes.labels_at(places).tolist() == labels.tolist()
+    assert [classes.labels[place] for place in places] == labels.tolist()
     assert classes.has(np.array(order)).tolist() == [True] * count + [False] * (12 - count)
 
 

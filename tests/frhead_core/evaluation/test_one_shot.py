@@ -166,7 +166,7 @@ def test_trained_on_are_the_auxiliary_classes_alone(store: SequenceStore) -> Non
     outputs = ClassMap(RECIPE.trained_labels)
     for name, output in seen:
         assert output == {71: 0, 5: 1, 20: 2}[int(name[-3:])]
-        assert outputs.labels_at(np.array([output])) == [int(name[-3:]) - 1]
+        assert outputs.labels[output] == int(name[-3:]) - 1
 
 
 def test_compared_are_the_novel_classes_without_their_anchors(store: SequenceStore) -> None:
