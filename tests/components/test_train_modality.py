@@ -50,6 +50,8 @@ def test_several_processes_share_the_batches(
         sequences=prepared.sequences,
         modality="joint",
         recipe=recipe_to_json(tiny.for_training("joint")),
+        weights="",
+        weights_digest="",
         code_version="c",
         model=model,
         metrics=make(dsl.Metrics, "metrics"),

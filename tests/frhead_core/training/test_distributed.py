@@ -11,13 +11,24 @@ import numpy as np
 import pytest
 import torch
 
-from frhead_core.config import load_recipe
+from frhead_core.backbones import BACKBONES
+from frhead_core.config import load_recipe, override
 from frhead_core.errors import InputError, RecipeError
 from frhead_core.models.registry import build_model
 from frhead_core.training import distributed
 from frhead_core.training.distributed import ALONE, RENDEZVOUS, Processes, backend_for, this_process
 from frhead_core.training.shared_model import SharedModel, draw_differently
-from tests.frhead_core.training.distributed_process import STEPS, Results, results
+from frhead_core.training.synchronised_batch_norm import (
+    SynchronisedBatchNorm,
+    synchronise_batch_norm,
+)
+from tests.frhead_core.training.distributed_process import (
+    STEPS,
+    Results,
+    flat,
+    results,
+    tiny_recipe,
+)
 
 PROGRAM = Path(__file__).with_name("distributed_process.py")
 PROCESSES = 2
@@ -130,6 +141,29 @@ def test_one_process_changes_nothing() -> None:
     state = torch.get_rng_state()
     draw_differently(1, ALONE)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_every_backbone_calls_its_normalisations(backbone: str) -> None:
+    recipe = override(tiny_recipe("V0"), {"model.backbone": backbone})
+    found = []
+    for synchronise in (False, True):
+        torch.manual_seed(0)
+        model = build_model(recipe).double()
+        if synchronise:
+            synchronise_batch_norm(model, ALONE)
+        x, labels = torch.randn(4, 3, 8, 20, 1, dtype=torch.float64), torch.arange(4)
+        losses = model.losses(x, labels)
+        assert losses.head is not None
+        torch.autograd.backward(losses.cross_entropy + losses.head.total)
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        found.append([losses.logits.detach(), flat(gradients), flat(model.buffers())])
+    # A layer whose weights are only read would have counted no batch.
+    layers = [each for each in model.modules() if isinstance(each, SynchronisedBatchNorm)]
+    assert len(layers) > 30
+    assert {int(each.num_batches_tracked) for each in layers} == {1}  # type: ignore[arg-type]
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
 
 
 def test_each_process_draws_numbers_of_its_own() -> None:
