@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from frhead_core.data.class_map import ClassMap
 from frhead_core.data.registry import find_dataset
 from frhead_core.errors import InputError
 from frhead_core.training.artifact import ModelArtifact
@@ -13,11 +14,9 @@ def class_names(model: ModelArtifact) -> tuple[str, ...]:
     Raises:
         InputError: If there are not as many as the model has classes.
     """
-    named = model.metadata.get("classes") or find_dataset(model.recipe.dataset).classes
-    names = tuple(map(str, named))
+    names = tuple(map(str, model.metadata.get("classes") or _of_dataset(model)))
     wanted = model.recipe.classes
-    # A recipe for the first classes of a dataset needs no names of its own.
-    if len(names) < wanted or ("classes" in model.metadata and len(names) > wanted):
+    if len(names) != wanted:
         raise InputError(
             "the classes and their names differ in number",
             file=model.directory / "metadata.json",
@@ -25,4 +24,10 @@ def class_names(model: ModelArtifact) -> tuple[str, ...]:
             found=len(names),
             expected=wanted,
         )
-    return names[:wanted]
+    return names
+
+
+def _of_dataset(model: ModelArtifact) -> tuple[str, ...]:
+    """Names that the dataset has for what the model was trained on; all if those are too few."""
+    every, labels = find_dataset(model.recipe.dataset).classes, model.recipe.trained_labels
+    return ClassMap(labels).names(every) if max(labels) < len(every) else every

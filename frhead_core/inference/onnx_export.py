@@ -118,7 +118,7 @@ def onnx_metadata(model: ModelArtifact) -> dict[str, str]:
         "benchmark": recipe.name,
         "backbone": recipe.model.backbone,
         "dataset": recipe.dataset,
-        "skeleton": recipe.skeleton,
+        "skeleton": joints.name,
         "joints": joints.joints,
         "input_axes": "N samples, C coordinates, T frames, V joints, M bodies",
         "preparation": {"compatibility": recipe.preparation.compatibility},

@@ -13,6 +13,7 @@ import yaml
 
 from frhead_core.config import Recipe
 from frhead_core.evaluation.cost import Cost
+from frhead_core.skeletons import skeleton
 
 LIBRARY = "frhead-pipeline"
 TASK = "skeleton-based-action-recognition"
@@ -40,7 +41,8 @@ def model_card(recipe: Recipe, metadata: Mapping[str, Any]) -> str:
         f"# {_name(recipe, metadata)}, {recipe.title or recipe.name}",
         "",
         f"Recognises {recipe.classes} actions in sequences of 3D skeletons "
-        f"(joint layout `{recipe.skeleton}`).",
+        f"(joint layout `{skeleton(recipe.skeleton).name}`).",
+        *_one_shot(recipe),
         "",
         "## Results",
         *_results(metadata["metrics"]),
@@ -82,6 +84,15 @@ def _front_matter(recipe: Recipe, metadata: Mapping[str, Any]) -> dict[str, Any]
         front["metrics"] = ["accuracy"]
         front["model-index"] = [{"name": _name(recipe, metadata), "results": results}]
     return front
+
+
+def _one_shot(recipe: Recipe) -> list[str]:
+    if not recipe.split.anchors:
+        return []
+    return [
+        f"Its results are those of one-shot recognition: of {len(recipe.split.anchors)} other "
+        "actions, each known by one recording, by the nearest features."
+    ]
 
 
 def _name(recipe: Recipe, metadata: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from frhead_core.data.store import SequenceStore
 from frhead_core.evaluation.scores import Scores
+from frhead_core.inference.onnx_export import onnx_metadata
 from frhead_core.skeletons import skeleton
 from frhead_core.training.artifact import ModelArtifact
 
@@ -36,6 +37,8 @@ def test_the_tutorial_works_as_it_stands(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+    predicted = done.stdout.partition("report: ")[2]
+    assert all(action in predicted for action in ("nod", "walk", "wave")), predicted
 
     results = tmp_path / "results"
     assert "nod" in (results / "report.html").read_text(encoding="utf-8")
@@ -51,6 +54,11 @@ def test_the_tutorial_works_as_it_stands(tmp_path: Path) -> None:
     model = ModelArtifact.open(results / "models/joint")
     layout = skeleton(model.recipe.skeleton)
     assert layout.name == model.metadata["skeleton"] == "stick-figure"
+    assert onnx_metadata(model)["skeleton"] == "stick-figure"
+    card = (model.directory / "README.md").read_text(encoding="utf-8")
+    assert (
+        "Recognises 3 actions in sequences of 3D skeletons (joint layout `stick-figure`)." in card
+    )
     assert model.load().backbone.input_normalisation.normalisation.num_features == 7 * 3
     (store,) = tmp_path.glob("runs/artifacts/**/sequences/metadata.json")
     assert SequenceStore.open(store.parent).layout == layout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from frhead_core.evaluation.one_shot import anchor_similarities
 from frhead_core.evaluation.part_scorer import PartScorer
 from frhead_core.evaluation.predict import evaluate_model
 from frhead_core.evaluation.scores import read_scores
+from frhead_core.inference.class_names import class_names
 from frhead_core.skeletons import skeleton
 from frhead_core.training.artifact import ModelArtifact
 from frhead_core.training.loop import TrainingJob, train
@@ -233,6 +235,12 @@ def test_every_epoch_is_judged_by_the_protocol(
 def test_the_model_knows_its_classes_by_name(store: SequenceStore, artifact: ModelArtifact) -> None:
     names = ntu_names.class_names()
     assert artifact.metadata["classes"] == [names[70], names[4], names[19]]
+    unnamed = {key: value for key, value in artifact.metadata.items() if key != "classes"}
+    unnamed_model = dataclasses.replace(artifact, metadata=unnamed)
+    assert list(class_names(unnamed_model)) == list(class_names(artifact))
+    assert "one-shot recognition: of 2 other actions" in (
+        artifact.directory / "README.md"
+    ).read_text(encoding="utf-8")
     assert artifact.training_samples() == of_actions(5, 20, 71)
     scores = evaluate_model(artifact.directory, store.directory, part="train", device="cpu")
     assert list(scores.class_names) == artifact.metadata["classes"]
