@@ -40,4 +40,5 @@ def as_variant(recipe: Recipe, variant: str) -> Recipe:
     if variant == REFERENCE:
         return recipe
     text = (_FOLDER / variant / f"{recipe.name}.yaml").read_text(encoding="utf-8")
-    return override(recipe, yaml.safe_load(text))
+    # What is recorded for other backbones belongs to the published recipe, its epochs above all.
+    return override(recipe, {"backbones": {}}, yaml.safe_load(text))

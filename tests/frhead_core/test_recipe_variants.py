@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from frhead_core.config import benchmark_names, load_recipe
+from frhead_core.backbones import BACKBONES
+from frhead_core.config import benchmark_names, load_recipe, override
 from frhead_core.errors import RecipeError
 from frhead_core.recipe_variants import REFERENCE, as_variant, variant_names
 
@@ -28,6 +29,12 @@ def test_fast_is_shorter_by_far() -> None:
     fast = as_variant(recipe, "fast")
     assert fast.training.epochs.joint * 10 < recipe.training.epochs.joint
     assert fast.training.schedule == "one_cycle"
+
+
+def test_fast_is_as_short_with_any_backbone() -> None:
+    fast = as_variant(load_recipe("nw-ucla"), "fast")
+    for backbone in BACKBONES:
+        assert override(fast, {"model.backbone": backbone}).training == fast.training
 
 
 def test_a_variant_that_there_is_not() -> None:
