@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tokenize
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from frhead_core.data.recordings import Quarantined, RecordedBodies
 from frhead_core.skeletons import Skeleton
 
 _AXES = 3
+# What numpy raises for a header that is none: it is the text of a Python literal.
+_DAMAGE = (ValueError, TypeError, SyntaxError, RecursionError, tokenize.TokenError)
 
 
 class OwnSource:
@@ -82,7 +85,7 @@ def read_array(content: bytes) -> np.ndarray:
     stream = io.BytesIO(content)
     try:
         shape, dtype = _header(stream)
-    except ValueError as error:
+    except _DAMAGE as error:
         raise ValueError(f"not an .npy file ({error})") from error
     if dtype.kind not in "fiu":
         raise ValueError(f"holds {dtype}, expected numbers")

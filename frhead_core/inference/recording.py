@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tokenize
 from pathlib import Path
 
 import numpy as np
 
 from frhead_core.config import Compatibility, Recipe
-from frhead_core.data import nw_ucla
+from frhead_core.data import nw_ucla, own, own_names
 from frhead_core.data.ntu_denoise import FIRST_NOT_TRACKED, NOTHING_TRACKED, denoise
 from frhead_core.data.ntu_raw import parse_skeletons
 from frhead_core.data.ragged import RaggedBatch
@@ -17,10 +16,6 @@ from frhead_core.data.registry import find_dataset
 from frhead_core.data.tracked_bodies import TrackedRecording
 from frhead_core.errors import InputError
 from frhead_core.skeletons import skeleton
-
-ARRAY_SUFFIX = ".npy"
-# What numpy raises for a header that is none: it is Python text.
-_DAMAGE = (ValueError, TypeError, OverflowError, SyntaxError, tokenize.TokenError, RecursionError)
 
 
 def recording_suffixes(dataset: str) -> tuple[str, ...]:
@@ -31,7 +26,7 @@ def recording_suffixes(dataset: str) -> tuple[str, ...]:
     """
     # Arrays of one's own are read like any other; those of several recordings are no recording.
     suffix = find_dataset(dataset).suffix
-    return (suffix, ARRAY_SUFFIX) if isinstance(suffix, str) else (ARRAY_SUFFIX,)
+    return (suffix, own_names.ARRAYS) if isinstance(suffix, str) else (own_names.ARRAYS,)
 
 
 def read_recording(path: Path, recipe: Recipe) -> np.ndarray:
@@ -40,9 +35,9 @@ def read_recording(path: Path, recipe: Recipe) -> np.ndarray:
     What its name says (the action, for one) does not matter.
 
     Args:
-        path: A raw file of the dataset (``.skeleton``, NW-UCLA's ``.json``), or ``.npy``: numbers,
-            (T, V, 3) or (M, T, V, 3), the actors' joints in metres in the sensor's coordinates as
-            in the raw files, not centred, zeros where a body is absent.
+        path: A raw file of the dataset (``.skeleton``, NW-UCLA's ``.json``, an array of one's
+            own), or ``.npy``: numbers, (T, V, 3) or (M, T, V, 3), the actors' joints in the
+            coordinates of the raw files, not centred, zeros where a body is absent.
         recipe: Dataset, rules of the preparation, and the most bodies that an array may have.
 
     Returns:
@@ -61,7 +56,7 @@ def read_recording(path: Path, recipe: Recipe) -> np.ndarray:
             expected=" or ".join(suffixes),
         )
     try:
-        if path.suffix == ARRAY_SUFFIX:
+        if path.suffix == own_names.ARRAYS:
             bodies = _bodies_of_array(path, recipe)
         elif facts.passes_denoising is None:
             bodies = _actors(path, recipe.preparation.compatibility)
@@ -86,27 +81,19 @@ def _actors(path: Path, compatibility: Compatibility) -> np.ndarray:
 
 
 def _bodies_of_array(path: Path, recipe: Recipe) -> np.ndarray:
-    array = _mapped(path)
-    joints, persons = len(skeleton(recipe.skeleton).joints), recipe.loader.persons
+    array, layout = own.read_array(path.read_bytes()), skeleton(recipe.skeleton)
+    if recipe.dataset == own_names.NAME:
+        return own.checked_bodies(array, layout)  # as in the pipeline, whose raw files these are
+    joints, persons = len(layout.joints), recipe.loader.persons
     bodies = array[np.newaxis] if array.ndim == 3 else array
     fits = bodies.ndim == 4 and 1 <= len(bodies) <= persons and bodies.shape[2:] == (joints, 3)
-    if array.dtype.kind not in "fiu" or not fits or not bodies.shape[1]:
+    if not fits or not bodies.shape[1]:
         many = f" or (M, T, {joints}, 3) with M up to {persons}"
-        raise ValueError(
-            f"found {array.dtype} {array.shape}; expected numbers (T, {joints}, 3){many}"
-        )
+        raise ValueError(f"the shape is {array.shape}, expected (T, {joints}, 3){many}")
     with np.errstate(over="ignore"):
-        bodies = np.array(bodies, dtype=find_dataset(recipe.dataset).dtype)
+        bodies = bodies.astype(find_dataset(recipe.dataset).dtype)
     if not np.isfinite(bodies).all():
         raise ValueError("a coordinate is not finite")
     if not bodies[0].any():
         raise ValueError(FIRST_NOT_TRACKED if bodies.any() else NOTHING_TRACKED)
     return bodies
-
-
-def _mapped(path: Path) -> np.ndarray:
-    """An array, mapped: a header that promises more than there is asks for no memory."""
-    try:
-        return np.lib.format.open_memmap(path, mode="r")
-    except _DAMAGE as error:
-        raise ValueError(f"is not a whole .npy file of numbers ({error})") from error

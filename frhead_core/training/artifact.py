@@ -15,6 +15,7 @@ from safetensors.torch import load as from_safetensors
 
 from frhead_core.config import Modality, Recipe, check_modality, load_recipe, recipe_to_yaml
 from frhead_core.errors import InputError
+from frhead_core.evaluation.cost import Cost
 from frhead_core.files import replaced_directory
 from frhead_core.models.recogniser import Recogniser
 from frhead_core.models.registry import build_model
@@ -182,6 +183,11 @@ def _check_description(metadata: dict[str, Any], path: Path) -> None:
         for which, figures in metadata["metrics"].items()
         if not isinstance(figures, dict) or not figures.keys() >= set(_FIGURES)
     ]
+    if "cost" in metadata and not fields:
+        try:
+            Cost.from_dict(metadata["cost"])
+        except (KeyError, TypeError):
+            fields = ["cost"]
     if fields:
         raise InputError("is not the description of a model", file=path, field=fields[0])
 

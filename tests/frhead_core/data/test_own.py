@@ -229,6 +229,7 @@ NAN[2, 3, 1] = np.nan
         (npy(np.array([{}]), allow_pickle=True), "holds object, expected numbers"),
         (pickle.dumps([1]), "not an .npy file (the magic string is not correct"),
         (b"", "not an .npy file (EOF: reading magic string"),
+        (npy(body()).replace(b"}", b" "), "not an .npy file ("),
     ],
 )
 def test_a_bad_recording_is_set_aside_with_the_reason(

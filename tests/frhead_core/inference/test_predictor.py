@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from frhead_core.errors import InputError
 from frhead_core.evaluation.ensemble import combine
 from frhead_core.evaluation.predict import evaluate_model
 from frhead_core.inference.predictor import Predictor
+from frhead_core.skeleton_layout import SkeletonLayout
 from frhead_core.training.artifact import ModelArtifact
 from tests.untrained import write_untrained
 
@@ -30,7 +32,8 @@ TINY = ["model.base_channels=8", "evaluation.batch_size=1", "preparation.officia
 
 def prepare(recipe: Recipe, raw: Path, folder: Path) -> Path:
     name, settings = recipe.dataset, recipe.preparation
-    extract_raw_skeletons(name, raw, folder / "raw", settings, fingerprint(name, raw))
+    layout, mark = recipe.skeleton, fingerprint(name, raw)
+    extract_raw_skeletons(name, raw, folder / "raw", settings, mark, layout=layout)
     denoise_skeletons(name, folder / "raw", folder / "denoised", settings)
     transform_sequences(
         name, folder / "denoised", folder / "store", {recipe.name: recipe.split}, settings
@@ -104,6 +107,48 @@ def test_real_nw_ucla_files_get_the_logits_of_the_pipeline(
         nameless.write_text(json.dumps({"skeletons": content["skeletons"]}))
         assert np.array_equal(alone.predict(nameless).logits, scores["bone"].logits[row])
         assert np.array_equal(ensemble.predict(nameless).logits, combined.logits[row])
+
+
+STICK = SkeletonLayout(
+    name="stick",
+    joints=("hip", "chest", "left hand", "right hand"),
+    bones=(("chest", "hip"), ("left hand", "chest"), ("right hand", "chest")),
+    root="hip",
+    center="chest",
+)
+
+
+def test_arrays_of_ones_own_get_the_logits_of_the_pipeline(tmp_path: Path) -> None:
+    settings = {
+        "name": "mine",
+        "dataset": "own",
+        "skeleton": dataclasses.asdict(STICK),
+        "classes": 2,
+        "split": {"column": "part", "train": ["train"], "test": ["test"]},
+        "validation": {"column": "part", "values": ["train"]},
+        "loader.persons": 1,
+        "loader.random_scale": 0.0,
+    }
+    recipe = override(override(load_recipe("demo"), TINY), settings)
+    raw = tmp_path / "recordings"
+    raw.mkdir()
+    rows = ["name,action,part", "walk-1,walk,train"]
+    for number in range(4):  # two of them of more bodies than the model sees
+        bodies = np.random.default_rng(number).normal(size=(1 + number % 2, 30 + number, 4, 3))
+        np.save(raw / f"nod-{number}.npy", bodies)
+        rows.append(f"nod-{number},nod,test")
+    np.save(raw / "walk-1.npy", bodies)
+    (raw / "index.csv").write_text("\n".join(rows))
+    model = write_untrained(tmp_path / "m", recipe, "bone", classes=["nod", "walk"])
+    store = prepare(recipe, raw, tmp_path)
+    scores = evaluate_model(model, store, part="test", device="cpu")
+    predictor = Predictor([ModelArtifact.open(model)], device="cpu")
+
+    assert len(scores) == 4 and predictor.classes == ("nod", "walk")
+    for name, logits in zip(scores.names, scores.logits, strict=True):
+        assert np.array_equal(predictor.predict(raw / f"{name}.npy").logits, logits), name
+    with pytest.raises(InputError, match=r"index\.csv: is no recording .* of own; .* \.npy"):
+        predictor.predict(raw / "index.csv")
 
 
 def test_larger_batches_change_nothing_but_rounding(real_files: Path, tmp_path: Path) -> None:

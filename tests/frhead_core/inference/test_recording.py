@@ -42,13 +42,13 @@ def test_a_body_that_is_absent_stays_zero(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros((30, 20, 3)), r"found float64 \(30, 20, 3\); expected numbers \(T, 25, 3\)"),
-        (np.zeros((3, 30, 25, 3)), r"found .*\(3, 30, 25, 3\); .* with M up to 2"),
-        (np.zeros((0, 25, 3)), r"found float64 \(0, 25, 3\)"),
-        (np.zeros((0, 3, 25, 3)), r"found float64 \(0, 3, 25, 3\)"),
-        (np.zeros((25, 3)), r"found float64 \(25, 3\)"),
-        (np.zeros((4, 25, 3), complex), "found complex128"),
-        (np.array([{}]), r"not a whole \.npy file"),
+        (np.zeros((30, 20, 3)), r"the shape is \(30, 20, 3\), expected \(T, 25, 3\)"),
+        (np.zeros((3, 30, 25, 3)), r"the shape is \(3, 30, 25, 3\), .* with M up to 2"),
+        (np.zeros((0, 25, 3)), r"the shape is \(0, 25, 3\)"),
+        (np.zeros((0, 3, 25, 3)), r"the shape is \(0, 3, 25, 3\)"),
+        (np.zeros((25, 3)), r"the shape is \(25, 3\)"),
+        (np.zeros((4, 25, 3), complex), "holds complex128, expected numbers"),
+        (np.array([{}]), "holds object, expected numbers"),
         (np.full((4, 25, 3), np.nan), "a coordinate is not finite"),
         (np.full((4, 25, 3), 1e300), "a coordinate is not finite"),
         (np.zeros((4, 25, 3)), "no joint was tracked"),
@@ -65,7 +65,7 @@ def test_an_array_that_promises_more_than_there_is_asks_for_no_memory(tmp_path: 
     header = {"shape": (10**12, 25, 3), "fortran_order": False, "descr": "<f8"}
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-    with pytest.raises(InputError, match=r"not a whole \.npy file"):
+    with pytest.raises(InputError, match="holds 0 bytes, expected"):
         read_recording(path, NTU)
 
 

@@ -105,9 +105,14 @@ def test_a_model_of_another_modality_is_refused(make_model: MakeModel, tiny_reci
 def test_damaged_models_are_refused(make_model: MakeModel, tiny_recipe: Recipe) -> None:
     directory = make_model()
     metadata = json.loads((directory / "metadata.json").read_text())
-    (directory / "metadata.json").write_text(json.dumps(metadata | {"metrics": []}))
-    with pytest.raises(InputError, match=r"metadata\.json: metrics: is not the description"):
-        open_given(directory, tiny_recipe, "joint")
+    for spoilt, field in (
+        ({"metrics": []}, "metrics"),
+        ({"metrics": {"last": {"top1": 1.0}}}, r"metrics\.last"),
+        ({"cost": {}}, "cost"),
+    ):
+        (directory / "metadata.json").write_text(json.dumps(metadata | spoilt))
+        with pytest.raises(InputError, match=rf"metadata\.json: {field}: is not the description"):
+            open_given(directory, tiny_recipe, "joint")
     weights = make_model() / "last.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(InputError, match=r"last\.safetensors: does not hold the weights"):
