@@ -8,7 +8,6 @@ refused with the file, the line, the key and, for a misspelt key, the nearest va
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +19,14 @@ from pydantic.dataclasses import dataclass
 
 from frhead_core.backbones import BACKBONES
 from frhead_core.errors import RecipeError
-from frhead_core.settings_files import MisplacedError, Place, first_problem, nearest, read_settings
+from frhead_core.settings_files import (
+    MisplacedError,
+    Place,
+    closest,
+    first_problem,
+    nearest,
+    read_settings,
+)
 from frhead_core.skeleton_layout import SkeletonLayout, layout_from_mapping, load_layout
 
 Modality = Literal["joint", "bone", "joint_motion", "bone_motion"]
@@ -179,9 +185,8 @@ LoaderSettings = Annotated[NWUCLALoader | NTULoader, Field(discriminator="transf
 
 def _known_backbone(name: str) -> str:
     if name not in BACKBONES:
-        hint = "".join(
-            f". Did you mean {one}?" for one in difflib.get_close_matches(name, BACKBONES, 1)
-        )
+        meant = closest(name, BACKBONES)
+        hint = "" if meant is None else f". {meant}"
         raise ValueError(f"unknown backbone; found {name}; expected {_one_of(BACKBONES)}{hint}")
     return name
 

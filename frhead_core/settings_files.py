@@ -6,7 +6,7 @@ Checking is pydantic's; here its findings become one sentence that names the pla
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,11 +132,17 @@ def first_problem(
 
 def nearest(name: str, known: Sequence[str]) -> str | None:
     """A hint at what was meant by a name, if anything is known."""
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"Did you mean {close[0]}?"
+    meant = closest(name, known)
+    if meant is not None:
+        return meant
     return f"Known: {', '.join(sorted(known))}." if known else None
 
 
 def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """A hint at what a misspelt name was probably meant to be, if any of the known ones is near."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"Did you mean {close[0]}?" if close else None

@@ -18,12 +18,8 @@ def centre(batch: RaggedBatch, joint: int) -> np.ndarray:
     Returns:
         The rows of the batch, (R, V, C), of the same dtype.
     """
-    joints = batch.rows.shape[1]
     there = present(batch.rows)
-    origins = batch.rows[first_rows(batch, there), joint]  # N C
-    # One long row a frame: NumPy needs five times as long for rows of three numbers.
-    moves = np.repeat(np.tile(origins, joints), batch.lengths, axis=0)
-    centred: np.ndarray = (batch.rows.reshape(moves.shape) - moves).reshape(batch.rows.shape)
+    centred = batch.moved(batch.rows[first_rows(batch, there), joint])
     centred[~there & np.repeat(batch.bodies > 1, batch.lengths)] = 0
     return centred
 

@@ -37,16 +37,13 @@ class Dataset:
 
 
 def _centre_on_first_frame(batch: RaggedBatch, joint: int) -> np.ndarray:
-    origins = batch.rows[batch.starts, joint]  # N C
-    centred: np.ndarray = batch.rows - np.repeat(origins, batch.lengths, axis=0)[:, np.newaxis]
-    return centred
+    return batch.moved(batch.rows[batch.starts, joint])
 
 
 def _centre_on_first_body(batch: RaggedBatch, joint: int) -> np.ndarray:
     """By the first frame that has the first body; bodies that are absent, all zero, stay so."""
     there = present(batch.rows)
-    origins = batch.rows[ntu_centre.first_rows(batch, there), joint]  # N C
-    centred: np.ndarray = batch.rows - np.repeat(origins, batch.lengths, axis=0)[:, np.newaxis]
+    centred = batch.moved(batch.rows[ntu_centre.first_rows(batch, there), joint])
     centred[~there] = 0
     return centred
 

@@ -63,8 +63,3 @@ class InputNormalisation(nn.Module):
         x = x.permute(0, 4, 3, 1, 2).reshape(N, M * V * C, T)
         x = self.normalisation(x)
         return x.view(N, M, V, C, T).transpose(2, 3).reshape(N * M, C, V, T)
-
-
-def at_least_float32(x: Tensor) -> Tensor:
-    """``x`` in float32, or as it is if in float64."""
-    return x if x.dtype == torch.float64 else x.float()

@@ -112,7 +112,7 @@ class FoldedGraph(nn.Module):
         """Features (ci + 1, n, V, T) to (co + 1, n, V, T)."""
         _, n, V, T = x.shape
         co = self.out_channels
-        products = (self.weight @ x.flatten(1)).view(-1, n, V, T)
+        products = product(self.weight, x)
         features = products[: SUBSETS * co].view(SUBSETS, co * n, V, T)
         residual = products[SUBSETS * co :] if len(products) > SUBSETS * co else x[:co]
         topology = self.topology(x).view(SUBSETS, co * n, V, V)
@@ -160,12 +160,11 @@ class FoldedTemporal(nn.Module):
     def forward(self, x: Tensor, plus: Tensor | None) -> Tensor:
         """Features (c + 1, n, V, T), and a summand of c channels, to (c + 1, n, V, T')."""
         b = self.branch_channels
-        entered = (self.entry @ x.flatten(1)).view(-1, *x.shape[1:])
+        entered = product(self.entry, x)
         first, second, third = torch.split(entered[: 3 * b].relu_(), b)
         plain = entered[3 * b :]
         if self.stride > 1:
-            stepped = x[..., :: self.stride]
-            plain = (self.plain @ stepped.flatten(1)).view(b, *stepped.shape[1:])
+            plain = product(self.plain, x[..., :: self.stride])
         pooled = maximum_of_three(third, self.stride)
         branches = (
             channel_convolution(self.dilated[0], first),
@@ -206,8 +205,7 @@ class FoldedBlock(nn.Module):
         """Features (ci + 1, n, V, T) to (co + 1, n, V, T')."""
         plus = x[:-1] if self.identity else None
         if self.residual is not None:
-            stepped = x[..., :: self.stride]
-            plus = (self.residual @ stepped.flatten(1)).view(-1, *stepped.shape[1:])
+            plus = product(self.residual, x[..., :: self.stride])
         y: Tensor = self.temporal(self.graph(x), plus)
         return y
 
@@ -245,6 +243,11 @@ class FoldedCTRGCN(Backbone):
         for block in self.blocks:
             x = block(x)
         return float_mean(x[:-1].view(-1, N, M, *x.shape[2:]), (2, 3, 4)).T  # (N, 4B)
+
+
+def product(weight: Tensor, x: Tensor) -> Tensor:
+    """Weights (co, ci + 1) times features (ci + 1, ...): (co, ...)."""
+    return (weight @ x.flatten(1)).view(-1, *x.shape[1:])
 
 
 def with_ones(like: Tensor, channels: int, frames: int) -> Tensor:
