@@ -218,18 +218,26 @@ class _GraphProduct(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         x, weight, terms, refinement, features, topology = ctx.saved_tensors
-        S, co, ci = weight.shape
         of_y = gradient.reshape(features.shape[1:])
-        of_features, of_topology = torch.empty_like(features), torch.empty_like(topology)
-        for subset in range(S):
-            torch.bmm(of_y, features[subset].mT, out=of_topology[subset])
-            torch.bmm(topology[subset].mT, of_y, out=of_features[subset])
-        rows = of_features.view(S * co, -1)
-        columns = of_topology.view(S, co, -1)
+        # One subset after the other in the same two arrays, which then stay in the cache.
+        of_features, of_topology = torch.empty_like(features[0]), torch.empty_like(topology[0])
+        rows, columns = of_features.view(weight.shape[1], -1), of_topology.view(weight.shape[1], -1)
+        inputs, combined = x.flatten(1), terms.flatten(2)
+        of_inputs, of_combined = torch.zeros_like(inputs), torch.empty_like(combined)
+        of_weight, of_refinement = torch.empty_like(weight), torch.empty_like(refinement)
+        of_bias = weight.new_empty(weight.shape[:2])
+        for subset in range(len(weight)):
+            torch.bmm(topology[subset].mT, of_y, out=of_features)
+            of_inputs.addmm_(weight[subset].T, rows)
+            torch.mm(rows, inputs.T, out=of_weight[subset])
+            torch.sum(rows, 1, out=of_bias[subset])
+            torch.bmm(of_y, features[subset].mT, out=of_topology)
+            torch.mm(refinement[subset].T, columns, out=of_combined[subset])
+            of_refinement[subset] = (combined[subset] @ columns.T).T
         return (
-            (weight.view(-1, ci).T @ rows).view_as(x),
-            (rows @ x.flatten(1).T).view_as(weight),
-            rows.sum(1).view(S, co),
-            (refinement.mT @ columns).view_as(terms),
-            columns @ terms.flatten(2).mT,
+            of_inputs.view_as(x),
+            of_weight,
+            of_bias,
+            of_combined.view_as(terms),
+            of_refinement,
         )
