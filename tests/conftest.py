@@ -16,6 +16,9 @@ from frhead_core.data.datasets import (
 )
 from frhead_core.data.synthetic import write_nw_ucla
 from tests.golden.files import OWN
+from tests.s3_fixtures import bucket, faulty_store, proxy, s3_address, store
+
+__all__ = ["bucket", "faulty_store", "proxy", "s3_address", "store"]  # fixtures for all rooms
 
 # What a call takes depends on the machine, and the first one on whether there is machine code yet.
 settings.register_profile("untimed", deadline=None)
