@@ -19,7 +19,7 @@ from pipeline.dag import build_pipeline
 from pipeline.display import progress_of
 from pipeline.local_engine import LocalEngine
 from pipeline.raw_data import absolute
-from pipeline.results import collect_results
+from pipeline.results import PROMOTING, REPORTING, collect_results
 from pipeline.run_folder import RunFolder
 
 
@@ -63,6 +63,7 @@ class LocalRun:
         accept_different_threads: Go on from checkpoints of another number of threads.
         accept_different_processes: Go on from checkpoints of another number of processes.
         given: Models that are evaluated instead of training these modalities.
+        champions: Where champions lie; empty to compare with none.
     """
 
     recipe: Recipe
@@ -77,6 +78,7 @@ class LocalRun:
     accept_different_threads: bool = False
     accept_different_processes: bool = False
     given: Mapping[Modality, GivenModel] = field(default_factory=dict)
+    champions: str = ""
 
 
 def run_locally(run: LocalRun) -> Path:
@@ -100,9 +102,11 @@ def run_locally(run: LocalRun) -> Path:
     status = "failed"
     try:
         with progress_of(folder.steps, sys.stdout):
-            pipeline = build_pipeline(arguments, run.parallel_modalities)
-            engine.run(pipeline, {"raw": str(absolute(run.raw))})
-        _raise_unless_complete(engine, folder)
+            promotion = bool(run.champions)
+            pipeline = build_pipeline(arguments, run.parallel_modalities, promotion=promotion)
+            places = {"raw": str(absolute(run.raw)), "champions": run.champions}
+            engine.run(pipeline, places)
+        _raise_unless_complete(engine, folder, PROMOTING if promotion else REPORTING)
         results = collect_results(engine.outcomes, run.output or folder.results)
         status = "done"
     finally:
@@ -136,6 +140,7 @@ def _facts(run: LocalRun) -> dict[str, Any]:
         "benchmark": run.recipe.name,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "raw": str(run.raw),
+        "champions": run.champions,
         "modalities": list(run.modalities),
         "given": {
             name: {"directory": str(model.directory), "digest": model.digest}
@@ -173,7 +178,7 @@ def threads_each(trainers: int) -> int:
     return max(1, min(cores // trainers, allowed))
 
 
-def _raise_unless_complete(engine: LocalEngine, folder: RunFolder) -> None:
+def _raise_unless_complete(engine: LocalEngine, folder: RunFolder, last_step: str) -> None:
     if engine.stopped:
         raise KeyboardInterrupt
     failure = engine.failure
@@ -183,5 +188,5 @@ def _raise_unless_complete(engine: LocalEngine, folder: RunFolder) -> None:
             raise StepInputError(text, failure.name)
         log = folder.step(failure.name) / "log.txt"
         raise StepCrashedError(f"{text}\nlog: {log}", failure.name)
-    if "ensemble_modalities" not in engine.outcomes:
+    if last_step not in engine.outcomes:
         raise StepCrashedError(f"the pipeline ended early; {folder.path / 'kfp.log'} says more")
