@@ -12,11 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from components import runtime
-from frhead_core.config import Modality, Recipe, recipe_to_json
-from frhead_core.errors import FRHeadError
+from frhead_core.config import (
+    Modality,
+    Recipe,
+    check_modality,
+    recipe_from_json,
+    recipe_to_json,
+)
+from frhead_core.errors import FRHeadError, InputError
 from pipeline.arguments import GivenModel, pipeline_arguments
 from pipeline.dag import build_pipeline
 from pipeline.display import progress_of
+from pipeline.given_models import given_models
 from pipeline.local_engine import LocalEngine
 from pipeline.raw_data import absolute
 from pipeline.results import PROMOTING, REPORTING, collect_results
@@ -44,6 +51,18 @@ class StepCrashedError(StepError):
     """A step ended in a way that is no fault of its input; its log has the traceback."""
 
     exit_code = 1
+
+
+_HOW = (
+    "output",
+    "checkpoint_root",
+    "parallel_modalities",
+    "processes",
+    "threads",
+    "accept_different_threads",
+    "accept_different_processes",
+)
+"""Fields of a LocalRun that its run.json says under ``how``."""
 
 
 @dataclass(frozen=True)
@@ -97,13 +116,13 @@ def run_locally(run: LocalRun) -> Path:
     arguments = pipeline_arguments(run.recipe, run.modalities, run.given)
     engine = LocalEngine(folder, _environment(run, folder))
     facts = _facts(run)
+    promotion = bool(run.champions)
+    pipeline = build_pipeline(arguments, run.parallel_modalities, promotion=promotion)
     begin = time.monotonic()
-    folder.record(facts | {"status": "running"})
+    folder.record(facts | {"status": "running"})  # and the lifeline is held from now on
     status = "failed"
     try:
         with progress_of(folder.steps, sys.stdout):
-            promotion = bool(run.champions)
-            pipeline = build_pipeline(arguments, run.parallel_modalities, promotion=promotion)
             places = {"raw": str(absolute(run.raw)), "champions": run.champions}
             engine.run(pipeline, places)
         _raise_unless_complete(engine, folder, PROMOTING if promotion else REPORTING)
@@ -139,7 +158,7 @@ def _facts(run: LocalRun) -> dict[str, Any]:
     return {
         "benchmark": run.recipe.name,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "raw": str(run.raw),
+        "raw": str(absolute(run.raw)),
         "champions": run.champions,
         "modalities": list(run.modalities),
         "given": {
@@ -147,7 +166,43 @@ def _facts(run: LocalRun) -> dict[str, Any]:
             for name, model in run.given.items()
         },
         "recipe": recipe_to_json(run.recipe),
+        "how": {name: _plain(getattr(run, name)) for name in _HOW},
     }
+
+
+def local_run_of(facts: Mapping[str, Any], work_directory: Path) -> LocalRun:
+    """The same run again, from what ``run.json`` says of it.
+
+    Raises:
+        InputError: If it says too little, or a given model is not there any more.
+    """
+    try:
+        recipe = recipe_from_json(facts["recipe"])
+        modalities = [check_modality(name) for name in facts["modalities"]]
+        places = {
+            check_modality(name): Path(model["directory"]) for name, model in facts["given"].items()
+        }
+        how = {name: facts["how"][name] for name in _HOW}
+        raw, champions = Path(facts["raw"]), facts["champions"]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"says too little of the run ({error})", file="run.json", hint="Start it anew"
+        ) from error
+    for name in ("output", "checkpoint_root"):
+        how[name] = None if how[name] is None else Path(how[name])
+    return LocalRun(
+        recipe=recipe,
+        modalities=modalities,
+        raw=raw,
+        work_directory=work_directory,
+        given=given_models(places, recipe, modalities) if places else {},
+        champions=champions,
+        **how,
+    )
+
+
+def _plain(value: Any) -> Any:
+    return str(value.resolve()) if isinstance(value, Path) else value
 
 
 def _environment(run: LocalRun, folder: RunFolder) -> dict[str, str]:
