@@ -27,7 +27,22 @@ def held(run_directory: Path) -> Iterator[None]:
     """
     with (run_directory / _LOCK_NAME).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(str(os.getpid()))  # by which it can be asked to stop
+        lock.flush()
         yield
+
+
+def holder(run_directory: Path) -> int | None:
+    """Process id of the program that runs this; None if it has ended."""
+    try:
+        with (run_directory / _LOCK_NAME).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = (run_directory / _LOCK_NAME).read_text()
+        return int(text) if text else None
+    except FileNotFoundError:
+        return None
+    return None
 
 
 def follow(run_directory: Path) -> None:

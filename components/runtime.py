@@ -38,6 +38,11 @@ def checkpoint_root() -> Path:
     return Path(os.environ.get(CHECKPOINT_ROOT, "checkpoints"))
 
 
+def run_name() -> str:
+    """Name of the run where it has a folder; else empty."""
+    return Path(os.environ.get(RUN_DIRECTORY, "")).name
+
+
 def progress_directory(step: str, *inputs: str) -> Path | None:
     """Where a step leaves what it has done, so that it goes on there after an interruption.
 

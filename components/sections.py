@@ -1,4 +1,4 @@
-"""The parts of a recipe that the data steps depend on, as the JSON that they travel in.
+"""The parts of a recipe that single steps depend on, as the JSON that they travel in.
 
 Each step receives only what its result depends on, so that a change of anything else does not
 repeat it. Texts are canonical (sorted keys, no spaces): equal settings give equal cache keys.
@@ -12,10 +12,11 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from frhead_core.config import Preparation, Split
+from frhead_core.config import Preparation, Promotion, Split
 from frhead_core.skeleton_layout import SkeletonLayout, layout_from_mapping
 
 _PREPARATION = TypeAdapter(Preparation)
+_PROMOTION = TypeAdapter(Promotion)
 _SPLITS = TypeAdapter(dict[str, Split])
 _LAYOUT = TypeAdapter(SkeletonLayout)
 
@@ -28,6 +29,16 @@ def preparation_to_json(preparation: Preparation) -> str:
 def preparation_from_json(text: str) -> Preparation:
     """What :func:`preparation_to_json` wrote."""
     return _PREPARATION.validate_json(text)
+
+
+def promotion_to_json(promotion: Promotion) -> str:
+    """The gate of the promotion as canonical JSON."""
+    return _canonical(_PROMOTION.dump_python(promotion, mode="json"))
+
+
+def promotion_from_json(text: str) -> Promotion:
+    """What :func:`promotion_to_json` wrote."""
+    return _PROMOTION.validate_json(text)
 
 
 def splits_to_json(splits: Mapping[str, Split]) -> str:

@@ -44,6 +44,7 @@ Switch = Annotated[bool, Field(strict=True)]
 Positive = Annotated[Integer, Field(gt=0)]
 NotNegative = Annotated[Integer, Field(ge=0)]
 Share = Annotated[Number, Field(ge=0.0, le=1.0)]
+Percent = Annotated[Number, Field(ge=0.0, le=100.0)]
 
 
 def _index_value(value: Any) -> int | str:
@@ -309,6 +310,23 @@ class PublishedAccuracy:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Promotion:
+    """The gate that a candidate passes to become the champion; every condition has to hold.
+
+    Accuracies are top-1 in percent, of the last epochs on the test part; differences are candidate
+    minus champion, in percentage points. ``minimum_accuracy``: of the candidate. ``minimum_gain``:
+    over the champion. ``maximum_class_loss``: what no class may lose more than. ``significance``:
+    the p of McNemar's exact test may be at most this; 1 asks for no significance. All but the first
+    need a champion to compare with.
+    """
+
+    minimum_accuracy: Percent = 0.0
+    minimum_gain: Annotated[Number, Field(ge=-100.0, le=100.0)] = 0.0
+    maximum_class_loss: Percent = 10.0
+    significance: Share = 0.05
+
+
+@dataclass(frozen=True, config=_STRICT)
 class BackboneSettings:
     """What differs when a recipe is used with another backbone than its own.
 
@@ -343,6 +361,7 @@ class Recipe:
     evaluation: EvaluationSettings = dataclasses.field(default_factory=EvaluationSettings)
     ensemble: EnsembleWeights | None = None
     published: PublishedAccuracy | None = None
+    promotion: Promotion = dataclasses.field(default_factory=Promotion)
     backbones: Mapping[BackboneName, BackboneSettings] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -443,6 +462,7 @@ class Recipe:
             training=dataclasses.replace(self.training, epochs=same_epochs),
             ensemble=None,
             published=None,
+            promotion=Promotion(),
             backbones={},
         )
 
@@ -637,6 +657,7 @@ _SECTIONS: dict[str, list[Any]] = {
     "evaluation": [EvaluationSettings],
     "ensemble": [EnsembleWeights],
     "published": [PublishedAccuracy],
+    "promotion": [Promotion],
     "backbones": [BackboneSettings],
 }
 

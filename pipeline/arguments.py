@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from components.sections import preparation_to_json, skeleton_to_json, splits_to_json
+from components.sections import (
+    preparation_to_json,
+    promotion_to_json,
+    skeleton_to_json,
+    splits_to_json,
+)
 from frhead_core.config import (
     Modality,
+    Promotion,
     Recipe,
     Split,
     benchmark_names,
@@ -30,7 +37,9 @@ class PipelineArguments:
         splits: Splits that the sequence store holds, as JSON.
         trainings: For each modality its name, its training recipe as JSON, and place and digest of
             the model that is given instead of training one (empty texts to train).
-        recipe: The whole recipe as JSON, for the ensemble and the report.
+        recipe: The recipe as JSON, for the ensemble and the report: all of it but the gate of the
+            promotion, so that another gate repeats neither.
+        gate: The gate of the promotion, as JSON.
     """
 
     dataset: str
@@ -39,6 +48,7 @@ class PipelineArguments:
     splits: str
     trainings: list[dict[str, str]]
     recipe: str
+    gate: str
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,8 @@ def pipeline_arguments(
         preparation=preparation_to_json(recipe.preparation),
         splits=splits_to_json(splits_of_store(recipe)),
         trainings=[_training(recipe, modality, given.get(modality)) for modality in modalities],
-        recipe=recipe_to_json(recipe),
+        recipe=recipe_to_json(dataclasses.replace(recipe, promotion=Promotion())),
+        gate=promotion_to_json(recipe.promotion),
     )
 
 

@@ -25,6 +25,7 @@ _COMMANDS = (
     "ablation",
     "sweep",
     "predict",
+    "champion",
     "compile",
     "benchmarks",
     "import-weights",

@@ -18,6 +18,7 @@ from components.ensemble_modalities.component import ensemble_modalities
 from components.evaluate_modality.component import evaluate_modality
 from components.extract_raw_skeletons.component import extract_raw_skeletons
 from components.fingerprint_data.component import fingerprint_data
+from components.promote_model.component import promote_model
 from components.train_modality.component import train_modality
 from components.transform_sequences.component import transform_sequences
 from pipeline.arguments import PipelineArguments
@@ -49,13 +50,15 @@ def build_pipeline(
     defaults: PipelineArguments,
     parallel_modalities: int = 1,
     trainer: TrainerNode = TrainerNode(),
+    promotion: bool = True,
 ) -> dsl.graph_component.GraphComponent:
     """The pipeline, with the arguments of one benchmark as defaults.
 
     Args:
-        defaults: Values of all parameters but ``raw``.
+        defaults: Values of all parameters but ``raw`` and ``champions``.
         parallel_modalities: How many modalities are trained at the same time.
         trainer: Where training runs on a cluster; without effect elsewhere.
+        promotion: Whether the last step compares with the champion.
     """
 
     @dsl.pipeline(  # type: ignore[untyped-decorator]
@@ -69,6 +72,8 @@ def build_pipeline(
         splits: str = defaults.splits,
         trainings: list = defaults.trainings,  # type: ignore[type-arg]
         recipe: str = defaults.recipe,
+        gate: str = defaults.gate,
+        champions: str = "",
     ) -> None:
         fingerprinted = fingerprint_data(raw=raw, dataset=dataset)
         fingerprinted.set_caching_options(False)
@@ -109,7 +114,7 @@ def build_pipeline(
                 modality=training.modality,
                 code_version=code_version("evaluate_modality"),
             )
-        ensemble_modalities(
+        combined = ensemble_modalities(
             models=dsl.Collected(trained.outputs["model"]),
             scores=dsl.Collected(evaluated.outputs["scores"]),
             raw_bodies=extracted.outputs["raw_bodies"],
@@ -118,6 +123,19 @@ def build_pipeline(
             recipe=recipe,
             code_version=code_version("ensemble_modalities"),
         )
+        if promotion:
+            promoted = promote_model(
+                models=dsl.Collected(trained.outputs["model"]),
+                scores=dsl.Collected(evaluated.outputs["scores"]),
+                ensemble=combined.outputs["ensemble"],
+                sequences=transformed.outputs["sequences"],
+                recipe=recipe,
+                gate=gate,
+                champions=champions,
+                run=dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
+            )
+            # Whether it is the champion depends on what happened since; so nothing is cached.
+            promoted.set_caching_options(False)
 
     return frhead
 

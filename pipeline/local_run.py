@@ -12,14 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from components import runtime
-from frhead_core.config import Modality, Recipe, recipe_to_json
-from frhead_core.errors import FRHeadError
+from frhead_core.config import (
+    Modality,
+    Recipe,
+    check_modality,
+    recipe_from_json,
+    recipe_to_json,
+)
+from frhead_core.errors import FRHeadError, InputError
 from pipeline.arguments import GivenModel, pipeline_arguments
 from pipeline.dag import build_pipeline
 from pipeline.display import progress_of
+from pipeline.given_models import given_models
 from pipeline.local_engine import LocalEngine
 from pipeline.raw_data import absolute
-from pipeline.results import collect_results
+from pipeline.results import PROMOTING, REPORTING, collect_results
 from pipeline.run_folder import RunFolder
 
 
@@ -46,6 +53,18 @@ class StepCrashedError(StepError):
     exit_code = 1
 
 
+_HOW = (
+    "output",
+    "checkpoint_root",
+    "parallel_modalities",
+    "processes",
+    "threads",
+    "accept_different_threads",
+    "accept_different_processes",
+)
+"""Fields of a LocalRun that its run.json says under ``how``."""
+
+
 @dataclass(frozen=True)
 class LocalRun:
     """What to run, and how.
@@ -63,6 +82,7 @@ class LocalRun:
         accept_different_threads: Go on from checkpoints of another number of threads.
         accept_different_processes: Go on from checkpoints of another number of processes.
         given: Models that are evaluated instead of training these modalities.
+        champions: Where champions lie; empty to compare with none.
     """
 
     recipe: Recipe
@@ -77,6 +97,7 @@ class LocalRun:
     accept_different_threads: bool = False
     accept_different_processes: bool = False
     given: Mapping[Modality, GivenModel] = field(default_factory=dict)
+    champions: str = ""
 
 
 def run_locally(run: LocalRun) -> Path:
@@ -95,14 +116,16 @@ def run_locally(run: LocalRun) -> Path:
     arguments = pipeline_arguments(run.recipe, run.modalities, run.given)
     engine = LocalEngine(folder, _environment(run, folder))
     facts = _facts(run)
+    promotion = bool(run.champions)
+    pipeline = build_pipeline(arguments, run.parallel_modalities, promotion=promotion)
     begin = time.monotonic()
-    folder.record(facts | {"status": "running"})
+    folder.record(facts | {"status": "running"})  # and the lifeline is held from now on
     status = "failed"
     try:
         with progress_of(folder.steps, sys.stdout):
-            pipeline = build_pipeline(arguments, run.parallel_modalities)
-            engine.run(pipeline, {"raw": str(absolute(run.raw))})
-        _raise_unless_complete(engine, folder)
+            places = {"raw": str(absolute(run.raw)), "champions": run.champions}
+            engine.run(pipeline, places)
+        _raise_unless_complete(engine, folder, PROMOTING if promotion else REPORTING)
         results = collect_results(engine.outcomes, run.output or folder.results)
         status = "done"
     finally:
@@ -135,14 +158,51 @@ def _facts(run: LocalRun) -> dict[str, Any]:
     return {
         "benchmark": run.recipe.name,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "raw": str(run.raw),
+        "raw": str(absolute(run.raw)),
+        "champions": run.champions,
         "modalities": list(run.modalities),
         "given": {
             name: {"directory": str(model.directory), "digest": model.digest}
             for name, model in run.given.items()
         },
         "recipe": recipe_to_json(run.recipe),
+        "how": {name: _plain(getattr(run, name)) for name in _HOW},
     }
+
+
+def local_run_of(facts: Mapping[str, Any], work_directory: Path) -> LocalRun:
+    """The same run again, from what ``run.json`` says of it.
+
+    Raises:
+        InputError: If it says too little, or a given model is not there any more.
+    """
+    try:
+        recipe = recipe_from_json(facts["recipe"])
+        modalities = [check_modality(name) for name in facts["modalities"]]
+        places = {
+            check_modality(name): Path(model["directory"]) for name, model in facts["given"].items()
+        }
+        how = {name: facts["how"][name] for name in _HOW}
+        raw, champions = Path(facts["raw"]), facts["champions"]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"says too little of the run ({error})", file="run.json", hint="Start it anew"
+        ) from error
+    for name in ("output", "checkpoint_root"):
+        how[name] = None if how[name] is None else Path(how[name])
+    return LocalRun(
+        recipe=recipe,
+        modalities=modalities,
+        raw=raw,
+        work_directory=work_directory,
+        given=given_models(places, recipe, modalities) if places else {},
+        champions=champions,
+        **how,
+    )
+
+
+def _plain(value: Any) -> Any:
+    return str(value.resolve()) if isinstance(value, Path) else value
 
 
 def _environment(run: LocalRun, folder: RunFolder) -> dict[str, str]:
@@ -173,7 +233,7 @@ def threads_each(trainers: int) -> int:
     return max(1, min(cores // trainers, allowed))
 
 
-def _raise_unless_complete(engine: LocalEngine, folder: RunFolder) -> None:
+def _raise_unless_complete(engine: LocalEngine, folder: RunFolder, last_step: str) -> None:
     if engine.stopped:
         raise KeyboardInterrupt
     failure = engine.failure
@@ -183,5 +243,5 @@ def _raise_unless_complete(engine: LocalEngine, folder: RunFolder) -> None:
             raise StepInputError(text, failure.name)
         log = folder.step(failure.name) / "log.txt"
         raise StepCrashedError(f"{text}\nlog: {log}", failure.name)
-    if "ensemble_modalities" not in engine.outcomes:
+    if last_step not in engine.outcomes:
         raise StepCrashedError(f"the pipeline ended early; {folder.path / 'kfp.log'} says more")

@@ -62,6 +62,22 @@ accept_different_processes_option = click.option(
 )
 
 
+def champions_option(*, required: bool, text: str) -> Callable[[_Command], _Command]:
+    """Where champions lie: a directory, made absolute, or a URI."""
+    return click.option(
+        "--champions",
+        required=required,
+        default=None if required else "",
+        metavar="PLACE",
+        callback=lambda context, option, place: _absolute_place(place),
+        help=text,
+    )
+
+
+def _absolute_place(place: str) -> str:
+    return str(Path(place).absolute()) if place and "://" not in place else place
+
+
 def modalities_option(default: str | None = None) -> Callable[[_Command], _Command]:
     """Which modalities to train; without a default all of them."""
     return click.option(

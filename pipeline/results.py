@@ -12,6 +12,10 @@ from frhead_core.evaluation.scores import ACCURACIES, holds_scores
 from frhead_core.files import replaced_directory
 
 REPORT = "report.html"
+PROMOTION_JSON = "promotion.json"
+PROMOTION_PAGE = "promotion.html"
+REPORTING = "ensemble_modalities"
+PROMOTING = "promote_model"
 
 
 class Outcome(Protocol):
@@ -21,7 +25,7 @@ class Outcome(Protocol):
 
 
 def collect_results(outcomes: Mapping[str, Outcome], output: Path) -> Path:
-    """Copy report, accuracies, models, scores and preparation reports out of the artifacts.
+    """Copy reports, accuracies, models, scores and the promotion's decision out of the artifacts.
 
     Copies and not links: results may be moved away and the work directory be deleted.
 
@@ -40,6 +44,9 @@ def collect_results(outcomes: Mapping[str, Outcome], output: Path) -> Path:
         output.mkdir(parents=True, exist_ok=True)
         for source, target in _places(outcomes):
             _replace(Path(source), output / target)
+        if PROMOTING not in outcomes:
+            for name in (PROMOTION_JSON, PROMOTION_PAGE):  # of an earlier run
+                (output / name).unlink(missing_ok=True)
     except OSError as error:
         raise InputError(
             f"results cannot be written ({error.strerror})",
@@ -50,17 +57,21 @@ def collect_results(outcomes: Mapping[str, Outcome], output: Path) -> Path:
 
 
 def _places(outcomes: Mapping[str, Outcome]) -> Iterator[tuple[str, str]]:
-    ensemble = outcomes["ensemble_modalities"].outputs
+    ensemble = outcomes[REPORTING].outputs
     yield ensemble["report"], REPORT
     yield f"{ensemble['ensemble']}/{ACCURACIES}", ACCURACIES
     yield ensemble["ensemble"], "scores/ensemble"
+    if PROMOTING in outcomes:
+        promotion = outcomes[PROMOTING].outputs
+        yield promotion["decision"], PROMOTION_JSON
+        yield promotion["report"], PROMOTION_PAGE
     for name, outcome in outcomes.items():
         step, _, modality = name.partition("-")
         if step == "train_modality":
             yield outcome.outputs["model"], f"models/{modality}"
         elif step == "evaluate_modality":
             yield outcome.outputs["scores"], f"scores/{modality}"
-        elif "report" in outcome.outputs and step != "ensemble_modalities":
+        elif "report" in outcome.outputs and step not in (REPORTING, PROMOTING):
             yield outcome.outputs["report"], f"preparation/{step}.md"
 
 

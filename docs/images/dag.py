@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-WIDTH, HEIGHT = 960, 420
+WIDTH, HEIGHT = 960, 486
 STYLE = """
   text { font-family: -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2933; }
   .step { fill: #ffffff; stroke: #3b6fb6; stroke-width: 1.6; }
@@ -136,11 +136,13 @@ def preparation() -> str:
 
 
 def modalities() -> str:
-    """The lower row: the loop over modalities, the ensemble and the report."""
+    """The lower rows: the loop over modalities, the ensemble, the promotion and what they make."""
     train = Box("train_modality", "GPU where there is one", 150, 350, style="step gpu")
     evaluate = Box("evaluate_modality", "logits of every sample", 414, 350)
-    ensemble = Box("ensemble_modalities", "weighted sum, report", 704, 350)
-    report = Box("report", "one HTML file", 884, 350, width=112, style="outside")
+    ensemble = Box("ensemble_modalities", "weighted sum", 660, 350, width=168)
+    report = Box("report", "one HTML file", 660, 442, width=112, style="outside")
+    promote = Box("promote_model", "if better; never cached", 864, 350, width=168)
+    champion = Box("champion", "numbered, immutable", 864, 442, width=150, style="outside")
     return "".join(
         [
             rectangle(14, 250, 526, 154, "loop"),
@@ -153,9 +155,13 @@ def modalities() -> str:
             ensemble.svg(),
             report.svg(),
             across(train, evaluate, "model", gap=15),
+            promote.svg(),
+            champion.svg(),
             across(evaluate, ensemble, gap=15),
-            text(576, ensemble.y - 9, "scores", "artifact"),
-            across(ensemble, report),
+            text(556, ensemble.y - 9, "scores", "artifact"),
+            across(ensemble, promote),
+            arrow((ensemble.x, ensemble.bottom), (report.x, report.top - 3)),
+            arrow((promote.x, promote.bottom), (champion.x, champion.top - 3)),
         ]
     )
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,12 +28,18 @@ if TYPE_CHECKING:
     help="Model directories by modality, to evaluate instead of training. Without --modalities "
     "only these are run.",
 )
+@options.champions_option(
+    required=False,
+    text="Compare with the champion that lies there, a directory or s3:// address, and become the "
+    "champion if the recipe's gate holds.",
+)
 @options.local_run_options
 def command(
     benchmark: str,
     seeds: tuple[int, ...] | None,
     modalities: str | None,
     weights: Iterable[tuple[str, str]],
+    champions: str,
     **given: Any,
 ) -> None:
     """Run the whole pipeline on this machine: prepare, train, evaluate, ensemble, report.
@@ -48,6 +55,8 @@ def command(
     Example: frhead run nw-ucla --raw all_sqe.zip --epochs 2 --modalities joint,bone
 
     Example: frhead run nw-ucla --raw all_sqe.zip --weights joint=models/joint bone=models/bone
+
+    Example: frhead run nw-ucla --raw all_sqe.zip --champions champions
     """
     how, changes = options.apart(given)
     if seeds is not None and changes["seed"] is not None:
@@ -55,6 +64,8 @@ def command(
     places = options.by_modality(weights)
     if seeds is not None and places:
         raise click.UsageError("give --seeds or --weights, not both: given models have no other")
+    if seeds is not None and champions:
+        raise click.UsageError("give --seeds or --champions, not both: a champion is of one run")
     recipe = options.chosen_recipe(benchmark, **changes)
     chosen = options.chosen_modalities(modalities or ",".join(places) or None)
     options.check_shares(recipe, how["processes"])
@@ -70,10 +81,21 @@ def command(
     from pipeline.results import REPORT
 
     models = _given_models(places, recipe, chosen)
-    results = run_locally(LocalRun(recipe=recipe, modalities=chosen, given=models, **how))
+    run = LocalRun(recipe=recipe, modalities=chosen, given=models, champions=champions, **how)
+    results = run_locally(run)
     click.echo()
     click.echo((results / ACCURACIES).read_text(encoding="utf-8"))
+    if champions:
+        click.echo(_promotion_text(results))
     click.echo(f"report: {results / REPORT}")
+
+
+def _promotion_text(results: Path) -> str:
+    from pipeline.results import PROMOTION_JSON, PROMOTION_PAGE
+
+    decision = json.loads((results / PROMOTION_JSON).read_text(encoding="utf-8"))
+    page = results / PROMOTION_PAGE
+    return f"{decision['outcome']}: {decision['reason']}\npromotion: {page}"
 
 
 def _given_models(

@@ -25,6 +25,7 @@ def test_all_steps_of_the_design_are_there() -> None:
         "evaluate_modality",
         "extract_raw_skeletons",
         "fingerprint_data",
+        "promote_model",
         "train_modality",
         "transform_sequences",
     ]

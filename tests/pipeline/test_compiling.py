@@ -64,12 +64,13 @@ def test_the_graph_is_that_of_the_design(tmp_path: Path) -> None:
             "transform-sequences",
             "for-loop-1",
         },
+        "promote-model": {"transform-sequences", "for-loop-1", "ensemble-modalities"},
     }
     assert loop["evaluate-modality"]["dependentTasks"] == ["train-modality"]
     assert tasks["for-loop-1"]["iteratorPolicy"]["parallelismLimit"] == 1
 
 
-def test_only_the_fingerprint_is_never_cached(tmp_path: Path) -> None:
+def test_only_fingerprint_and_promotion_are_never_cached(tmp_path: Path) -> None:
     spec, *_ = compiled(tmp_path)
     dags = [spec["root"]["dag"], spec["components"]["comp-for-loop-1"]["dag"]]
     tasks = {name: task for dag in dags for name, task in dag["tasks"].items()}
@@ -79,10 +80,10 @@ def test_only_the_fingerprint_is_never_cached(tmp_path: Path) -> None:
         for name, task in tasks.items()
         if "for-loop" not in name and not task["cachingOptions"].get("enableCache")
     }
-    assert uncached == {"fingerprint-data"}
+    assert uncached == {"fingerprint-data", "promote-model"}
     for name, task in tasks.items():
         has_version = "code_version" in task["inputs"].get("parameters", {})
-        assert has_version == (name not in {"fingerprint-data", "for-loop-1"})
+        assert has_version == (name not in uncached | {"for-loop-1"})
 
 
 def test_nothing_of_the_machine_is_in_the_file(tmp_path: Path) -> None:

@@ -80,6 +80,24 @@ def test_results_are_gathered_and_replace_older_ones(
     }
 
 
+def test_the_decision_is_among_the_results_of_its_run_alone(
+    outcomes: dict[str, Outcome], tmp_path: Path
+) -> None:
+    (decision := tmp_path / "decision").write_text("{}")
+    promotion = {"promote_model": Outcome(decision=decision, report=tmp_path / "artifacts/report")}
+    names = ("promotion.json", "promotion.html")
+
+    results = collect_results(outcomes | promotion, tmp_path / "results")
+    assert [(results / name).read_text() for name in names] == ["{}", "page"]
+
+    stale = tmp_path / "other"
+    stale.mkdir()
+    for name in names:
+        (stale / name).write_text("of an earlier run")
+    collect_results(outcomes, stale)
+    assert not any((stale / name).exists() for name in names)
+
+
 @pytest.mark.parametrize("folder", ["models/joint_motion", "scores/ensemble"])
 def test_what_no_run_has_made_is_not_replaced(
     outcomes: dict[str, Outcome], folder: str, tmp_path: Path

@@ -1,0 +1,84 @@
+"""Runs, wherever they are: what is said of one, and what can be done with it.
+
+One small interface over runs of this machine (:mod:`pipeline.local_runs`) and of a Kubeflow
+Pipelines endpoint (:mod:`pipeline.kubeflow_runs`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+RunState = Literal[
+    "waiting", "running", "stopping", "done", "cached", "failed", "stopped", "lost", "unknown"
+]
+ENDED: frozenset[RunState] = frozenset({"done", "cached", "failed", "stopped", "lost"})
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step of a run.
+
+    Attributes:
+        name: The step, with its modality or place in a loop where it has one.
+        state: Of the step; ``cached`` if an earlier result was used.
+        started: When it started; None before.
+        ended: When it ended; None before.
+        text: What there is to say: progress, or the error.
+    """
+
+    name: str
+    state: RunState
+    started: datetime | None = None
+    ended: datetime | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run.
+
+    Attributes:
+        id: By which it is asked for.
+        name: For people.
+        state: Of the run; ``lost`` if its program ended without saying how.
+        started: When it started; None before.
+        ended: When it ended; None before.
+        error: Why it failed.
+        details: Whatever else is known, by name.
+        steps: In the order in which they started; empty in a list of runs.
+    """
+
+    id: str
+    name: str
+    state: RunState
+    started: datetime | None = None
+    ended: datetime | None = None
+    error: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+    steps: tuple[StepRecord, ...] = ()
+
+
+class RunEngine(Protocol):
+    """Where runs are. Every method raises an FRHeadError if the place or the run cannot be used."""
+
+    @property
+    def place(self) -> str:
+        """For people: a folder or an endpoint."""
+
+    def runs(self, limit: int) -> list[RunRecord]:
+        """The newest runs, newest first, without their steps."""
+
+    def run(self, run_id: str) -> RunRecord:
+        """One run with its steps."""
+
+    def log(self, run_id: str, step: str) -> str:
+        """What a step has written so far."""
+
+    def stop(self, run_id: str) -> None:
+        """Ask a run to end; what it has finished is kept."""
+
+    def retry(self, run_id: str) -> str:
+        """Go on with a run that failed or was stopped; the id of the run that does."""
