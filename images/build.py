@@ -1,52 +1,50 @@
-"""Builds the step images and names them by what goes into them.
+"""Builds the step images, named by what goes into them.
 
-``python images/build.py data`` prints the image's name. The tag is a hash of the Dockerfile, the
-sources, the exact versions and the build arguments: equal inputs have one name, so the cache of a
-cluster, whose keys hold the image, sees a new one exactly when something in it has changed.
+``python images/build.py data trainer`` prints a name for each. The engine gets exactly the files
+that the name is a hash of, so equal names are equal contents; see ``pipeline/step_images.py``. It
+takes Python 3.11 and docker with BuildKit, and no installed package.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
+import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import tarfile
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCKERFILES = {"data": Path("images/Dockerfile"), "trainer": Path("Dockerfile.gpu")}
-FILES = ("constraints.txt", "pyproject.toml", "README.md", "LICENSE", ".dockerignore")
-FOLDERS = ("frhead_core", "components", "pipeline")
-TAG_LENGTH = 16
+sys.path.insert(0, str(ROOT))
+
+from pipeline.step_images import (  # noqa: E402 - found once the checkout is on the path
+    IMAGES,
+    REPOSITORY,
+    StepImage,
+    content_files,
+    image_name,
+)
 
 
-def content_files(image: str, root: Path = ROOT) -> Iterator[Path]:
-    """Files that decide what the image holds, relative to ``root``, in a fixed order."""
-    yield DOCKERFILES[image]
-    yield from (Path(name) for name in FILES)
-    for folder in FOLDERS:
-        found = (path.relative_to(root) for path in (root / folder).rglob("*") if path.is_file())
-        yield from sorted(path for path in found if "__pycache__" not in path.parts)
-
-
-def content_tag(image: str, arguments: Mapping[str, str], root: Path = ROOT) -> str:
-    """Hash of names and contents of the files and of the build arguments."""
-    digest = hashlib.sha256()
-    for path in content_files(image, root):
-        content = hashlib.sha256((root / path).read_bytes()).hexdigest()
-        digest.update(f"{path.as_posix()} {content}\n".encode())
-    for name, value in sorted(arguments.items()):
-        digest.update(f"{name}={value}\n".encode())
-    return digest.hexdigest()[:TAG_LENGTH]
+def build_context(files: Iterable[Path], root: Path) -> bytes:
+    """The files as a tar archive, without owners and times."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path in files:
+            content = (root / path).read_bytes()
+            entry = tarfile.TarInfo(path.as_posix())
+            entry.size, entry.mode = len(content), 0o644
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
 
 
 def build_command(
-    image: str, name: str, arguments: Mapping[str, str], options: argparse.Namespace
+    image: StepImage, name: str, arguments: Mapping[str, str], options: argparse.Namespace
 ) -> list[str]:
-    """The docker command line that builds the image."""
-    command = ["docker", "build", "--file", str(DOCKERFILES[image]), "--tag", name]
+    """The docker command line that builds the image from an archive on its standard input."""
+    command = [options.docker, "build", "--file", image.dockerfile, "--tag", name]
     for key, value in sorted(arguments.items()):
         command += ["--build-arg", f"{key}={value}"]
     if options.ca_bundle:
@@ -55,49 +53,87 @@ def build_command(
         command += ["--secret", f"id=pip_conf,src={options.pip_configuration}"]
     if options.network:
         command += ["--network", options.network]
-    return [*command, "."]
+    return [*command, "-"]
 
 
-def exists(name: str) -> bool:
-    """Whether the local engine has an image of that name."""
-    inspected = subprocess.run(
-        ["docker", "image", "inspect", name], capture_output=True, check=False
-    )
-    return inspected.returncode == 0
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Build a step image and print its name.")
-    parser.add_argument("image", choices=sorted(DOCKERFILES))
-    parser.add_argument("--repository", default="frhead-pipeline", help="prefix of the name")
-    parser.add_argument("--base-image", default="python:3.11-slim")
-    parser.add_argument("--torch-version", default="2.13.0")
-    parser.add_argument("--torch-index", default="", help="extra package index for torch")
-    parser.add_argument("--pip-configuration", type=Path, help="pip.conf of the build; not kept")
-    parser.add_argument("--ca-bundle", type=Path, help="certificates for pip; not kept")
-    parser.add_argument("--network", help="network of the build, for example host")
-    parser.add_argument("--name-only", action="store_true", help="print the name, build nothing")
-    return parser
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Build the image unless the engine has it; print its name."""
-    options = parser().parse_args(arguments)
-    build_arguments = {
+def build_arguments(image: StepImage, options: argparse.Namespace) -> dict[str, str]:
+    """What decides the content of the image, where it is not the Dockerfile's default."""
+    given = {
         "BASE_IMAGE": options.base_image,
         "TORCH_VERSION": options.torch_version,
         "TORCH_INDEX": options.torch_index,
     }
-    tag = content_tag(options.image, build_arguments)
-    name = f"{options.repository}/{options.image}:{tag}"
-    if not options.name_only and not exists(name):
-        command = build_command(options.image, name, build_arguments, options)
-        environment = {**os.environ, "DOCKER_BUILDKIT": "1"}  # build secrets need it
-        built = subprocess.run(command, cwd=ROOT, env=environment, stdout=sys.stderr, check=False)
-        if built.returncode:
-            return built.returncode
-    print(name)
+    return {name: given[name] for name in image.arguments if given[name]}
+
+
+def exists(name: str, docker: str) -> bool:
+    """Whether the engine has an image of that name."""
+    inspected = subprocess.run([docker, "image", "inspect", name], capture_output=True, check=False)
+    return inspected.returncode == 0
+
+
+def source_revision() -> str:
+    """The commit, with ``-modified`` after it where files differ from it; else ``unknown``."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=-modified"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return described.stdout.strip() or "unknown"
+
+
+def build(image: StepImage, options: argparse.Namespace) -> str:
+    """Build an image unless the engine has it.
+
+    Returns:
+        Its name.
+
+    Raises:
+        subprocess.CalledProcessError: If it cannot be built.
+    """
+    arguments = build_arguments(image, options)
+    name = image_name(image, ROOT, options.repository, arguments)
+    if not options.name_only and not exists(name, options.docker):
+        told = arguments | {"SOURCE_REVISION": source_revision()}
+        subprocess.run(
+            build_command(image, name, told, options),
+            input=build_context(content_files(image, ROOT), ROOT),
+            env={**os.environ, "DOCKER_BUILDKIT": "1"},  # build secrets need it
+            stdout=sys.stderr,
+            check=True,
+        )
+    return name
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description="Build step images and print their names.",
+        epilog="Example: python images/build.py data trainer",
+    )
+    parser.add_argument("images", nargs="+", choices=sorted(IMAGES), metavar="{data,trainer}")
+    parser.add_argument("--repository", default=REPOSITORY, help="prefix of the names")
+    parser.add_argument("--base-image", default="", help="in place of python:3.11-slim")
+    parser.add_argument("--torch-version", default="", help="in place of that of constraints.txt")
+    parser.add_argument("--torch-index", default="", help="extra package index for torch")
+    parser.add_argument("--pip-configuration", type=Path, help="pip.conf of the build; not kept")
+    parser.add_argument("--ca-bundle", type=Path, help="certificates for pip; not kept")
+    parser.add_argument("--network", help="network of the build, for example host")
+    parser.add_argument("--docker", default="docker", help="the docker command")
+    parser.add_argument("--name-only", action="store_true", help="print the names, build nothing")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build the images that the engine does not have yet; print their names."""
+    options = parser().parse_args(arguments)
+    try:
+        for name in options.images:
+            print(build(IMAGES[name], options), flush=True)
+    except subprocess.CalledProcessError as error:
+        return int(error.returncode)
+    except FileNotFoundError as error:
+        print(f"error: {error.filename} is not there; --docker names the command", file=sys.stderr)
+        return 2
     return 0
 
 

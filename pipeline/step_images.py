@@ -1,0 +1,99 @@
+"""The images that steps run in, each named by a hash of what goes into it.
+
+An image's name is part of the cache key of its steps. So an image holds, and its tag is made of, no
+more than its steps use: their source, the exact versions of packages, and how it is built. A change
+to documentation, to the command line or to a step of the other image leaves the name as it is.
+
+Only the standard library is needed, so that ``images/build.py`` runs without an installation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.code_version import package_root, source_files
+
+REPOSITORY = "frhead-pipeline"
+_SHARED = ("LICENSE", "constraints.txt", "images/requirements.py", "pyproject.toml")
+_TAG_LENGTH = 16
+
+
+@dataclass(frozen=True)
+class StepImage:
+    """One of the images.
+
+    Attributes:
+        name: What it is called.
+        dockerfile: How it is built, in a checkout.
+        steps: The steps that run in it.
+        arguments: Build arguments that decide what it holds, and their defaults.
+    """
+
+    name: str
+    dockerfile: str
+    steps: tuple[str, ...]
+    arguments: tuple[str, ...]
+
+
+IMAGES = {
+    image.name: image
+    for image in (
+        StepImage(
+            "data",
+            "images/Dockerfile",
+            (
+                "fingerprint_data",
+                "extract_raw_skeletons",
+                "denoise_skeletons",
+                "transform_sequences",
+            ),
+            ("BASE_IMAGE",),
+        ),
+        StepImage(
+            "trainer",
+            "Dockerfile.gpu",
+            ("train_modality", "evaluate_modality", "ensemble_modalities"),
+            ("BASE_IMAGE", "TORCH_VERSION", "TORCH_INDEX"),
+        ),
+    )
+}
+
+
+def is_checkout(root: Path) -> bool:
+    """Whether there is what images are built from."""
+    return all((root / image.dockerfile).is_file() for image in IMAGES.values())
+
+
+def content_files(image: StepImage, root: Path) -> Iterator[Path]:
+    """Files that decide what the image holds, relative to ``root``, in a fixed order."""
+    sources = set().union(
+        *(source_files(f"components.{step}.component", root) for step in image.steps)
+    )
+    others = {root / name for name in (*_SHARED, image.dockerfile)}
+    yield from sorted(path.relative_to(root) for path in sources | others)
+
+
+def content_tag(image: StepImage, arguments: Mapping[str, str], root: Path) -> str:
+    """Hash of names and contents of the files, and of the build arguments that are not empty."""
+    digest = hashlib.sha256()
+    for path in content_files(image, root):
+        content = hashlib.sha256((root / path).read_bytes()).hexdigest()
+        digest.update(f"{path.as_posix()} {content}\n".encode())
+    for name in image.arguments:
+        if arguments.get(name):
+            digest.update(f"{name}={arguments[name]}\n".encode())
+    return digest.hexdigest()[:_TAG_LENGTH]
+
+
+def image_name(
+    image: StepImage,
+    root: Path | None = None,
+    repository: str = REPOSITORY,
+    arguments: Mapping[str, str] | None = None,
+) -> str:
+    """Name of the image that is built from the sources as they are now."""
+    tag = content_tag(image, arguments or {}, root or package_root())
+    return f"{repository}/{image.name}:{tag}"
