@@ -3,28 +3,30 @@
 kfp.local (2.17) walks the graph, passes parameters and artifacts, and keeps the cache. It does not
 say which step it is running, whether a result came from the cache or why a step failed; it mixes
 the output of all steps, goes on with new steps after one has failed, leaves processes behind when
-it is stopped, and replaces ``python3`` inside paths. So two of its parts are replaced while a
-pipeline runs: what executes a single task, which is wrapped to know the step; and the handler that
-starts a process, which is ours.
+it is stopped, replaces ``python3`` inside paths, and takes a failed container for a success when
+that is removed before it has asked for the exit code. So two of its parts are replaced while a
+pipeline runs: what executes a single task, which is wrapped to know the step; and the handlers that
+start a process or a container, which are ours.
 """
 
 from __future__ import annotations
 
 import builtins
 import contextlib
+import json
 import logging
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
 from kfp import dsl, local
-from kfp.local import subprocess_task_handler
+from kfp.local import docker_task_handler, subprocess_task_handler
 from kfp.local.orchestrator import task_executor
 from kfp.local.orchestrator.orchestrator_utils import OrchestratorUtils
 from kfp.local.status import Status
@@ -32,7 +34,8 @@ from kfp.local.status import Status
 from components import lifeline
 from components.events import FILE_NAME, EventFile, EventReader
 from pipeline.run_folder import RunFolder
-from pipeline.step_processes import LOG_NAME, StepProcesses
+from pipeline.step_processes import LOG_NAME
+from pipeline.step_runner import StepEnd, StepRunner, StepTask
 
 
 @dataclass
@@ -59,16 +62,16 @@ class StepOutcome:
 
 
 class LocalEngine:
-    """One run of a pipeline by processes on this machine.
+    """One run of a pipeline on this machine.
 
     Args:
         folder: The run folder.
-        environment: Variables for the processes of the steps; no part of any cache key.
+        steps: What runs the steps: processes or containers.
     """
 
-    def __init__(self, folder: RunFolder, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: RunFolder, steps: StepRunner) -> None:
         self.folder = folder
-        self._processes = StepProcesses(folder.path, environment)
+        self._steps = steps
         self._current = threading.local()
         self.outcomes: dict[str, StepOutcome] = {}
 
@@ -80,7 +83,7 @@ class LocalEngine:
     @property
     def stopped(self) -> bool:
         """Whether the run was asked to end before its time."""
-        return self._processes.stopping
+        return self._steps.stopping
 
     def run(self, pipeline: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
         """Run the pipeline; what became of it is in ``outcomes``, ``failure`` and ``stopped``."""
@@ -89,13 +92,14 @@ class LocalEngine:
             tempfile.TemporaryDirectory(prefix="frhead-run-") as temporary,
             _quiet(self.folder.path / "kfp.log"),
             _replaced(subprocess_task_handler, "SubprocessTaskHandler", self._make_handler),
+            _replaced(docker_task_handler, "DockerTaskHandler", self._make_handler),
             _replaced(
                 task_executor, "execute_single_task", self._wrap(task_executor.execute_single_task)
             ),
-            _signals(self._processes.stop),
+            _signals(self._steps.stop),
         ):
             local.init(
-                runner=local.SubprocessRunner(use_venv=False),
+                runner=self._steps.kfp_runner(),
                 pipeline_root=str(self.folder.artifacts),
                 workspace_root=f"{temporary}/workspace",  # kfp deletes it
                 raise_on_error=False,
@@ -108,9 +112,13 @@ class LocalEngine:
         def execute_known_step(**task: Any) -> tuple[dict[str, Any], Status]:
             if self.stopped or self.failure is not None:
                 return {}, Status.FAILURE
-            outcome = self.outcomes.setdefault(name := _step_name(task), StepOutcome(name))
+            component = _component(task)
+            outcome = self.outcomes.setdefault(
+                name := _step_name(component, task), StepOutcome(name)
+            )
             directory = self.folder.step(name)
-            self._current.step, self._current.started = outcome, False
+            self._current.component, self._current.step = component, outcome
+            self._current.end = None
             begin = time.monotonic()
             try:
                 outputs, status = execute(**task)
@@ -119,10 +127,11 @@ class LocalEngine:
                 raise
             outcome.seconds = time.monotonic() - begin
             outcome.outputs = {key: _plain(value) for key, value in outputs.items()}
+            end: StepEnd | None = self._current.end
             if status == Status.FAILURE:
-                self._record_failure(outcome, directory)
+                self._record_failure(outcome, end or StepEnd(1), directory)
             else:
-                outcome.status = "done" if self._current.started else "cached"
+                outcome.status = "done" if end is not None else "cached"
             if outcome.status == "cached":
                 _record_hit(directory, outcome)
             return outputs, status
@@ -130,46 +139,66 @@ class LocalEngine:
         return execute_known_step
 
     def _make_handler(
-        self, full_command: list[str], env_vars: Mapping[str, str], **_: Any
-    ) -> _ProcessHandler:
-        return _ProcessHandler(lambda: self._run_process(full_command, env_vars))
+        self, image: str, full_command: list[str], env_vars: Mapping[str, str], **_: Any
+    ) -> _StepHandler:
+        return _StepHandler(lambda: self._run_step(image, full_command, env_vars))
 
-    def _run_process(self, command: list[str], variables: Mapping[str, str]) -> Status:
-        """Run the process of the step that this thread is executing."""
+    def _run_step(self, image: str, command: Sequence[str], variables: Mapping[str, str]) -> Status:
+        """Run the step that this thread is executing."""
         outcome: StepOutcome = self._current.step
-        self._current.started = True
         directory = self.folder.step(outcome.name)
-        outcome.exit_code = self._processes.run(command, directory, variables)
-        return Status.SUCCESS if outcome.exit_code == 0 else Status.FAILURE
+        task = StepTask(self._current.component, image, command, directory, variables)
+        end = self._steps.run(task)
+        if end.exit_code == 0 and (missing := _missing_outputs(command)):
+            reason = f"the step ended without making {', '.join(missing)}; its log says more"
+            end = StepEnd(1, reason)
+        self._current.end, outcome.exit_code = end, end.exit_code
+        return Status.SUCCESS if end.exit_code == 0 else Status.FAILURE
 
-    def _record_failure(self, outcome: StepOutcome, directory: Path) -> None:
+    def _record_failure(self, outcome: StepOutcome, end: StepEnd, directory: Path) -> None:
         errors = [
             event
             for event in EventReader(directory / FILE_NAME).read()
             if event["event"] == "error"
         ]
         outcome.status = "stopped" if self.stopped else "failed"
-        if errors:
+        if errors and end.reason is None:
             outcome.error, outcome.expected = errors[-1]["text"], errors[-1]["expected"]
         elif not self.stopped:
-            outcome.error = _describe_exit(outcome.exit_code)
-            EventFile(directory / FILE_NAME).write("error", text=outcome.error, expected=False)
+            outcome.error, outcome.expected = end.describe(), end.expected
+            EventFile(directory / FILE_NAME).write(
+                "error", text=outcome.error, expected=outcome.expected
+            )
 
 
 @dataclass(frozen=True)
-class _ProcessHandler:
-    """Stands in for kfp's handler of subprocess tasks."""
+class _StepHandler:
+    """Stands in for kfp's handlers of tasks."""
 
     run: Callable[[], Status]
 
 
-def _step_name(task: Mapping[str, Any]) -> str:
-    component = str(task["task_spec"].component_ref.name).removeprefix("comp-").replace("-", "_")
+def _component(task: Mapping[str, Any]) -> str:
+    return str(task["task_spec"].component_ref.name).removeprefix("comp-").replace("-", "_")
+
+
+def _step_name(component: str, task: Mapping[str, Any]) -> str:
     arguments = OrchestratorUtils.make_task_arguments(
         task_inputs_spec=task["task_spec"].inputs, io_store=task["io_store"]
     )
     modality = arguments.get("modality")
     return f"{component}-{modality}" if modality else component
+
+
+def _missing_outputs(command: Sequence[str]) -> list[str]:
+    """Names of the artifacts that a step had to make, and that are not there."""
+    executor_input = json.loads(command[list(command).index("--executor_input") + 1])
+    declared = executor_input.get("outputs", {}).get("artifacts", {})
+    return [
+        name
+        for name, made in declared.items()
+        if not all(Path(artifact["uri"]).exists() for artifact in made["artifacts"])
+    ]
 
 
 def _plain(value: Any) -> Any:
@@ -181,14 +210,6 @@ def _record_hit(directory: Path, outcome: StepOutcome) -> None:
     text = "nothing to do: the results of an earlier run with the same inputs and code are used\n"
     (directory / LOG_NAME).write_text(text + "".join(f"  {place}\n" for place in places))
     EventFile(directory / FILE_NAME).write("cached", outputs=outcome.outputs)
-
-
-def _describe_exit(exit_code: int) -> str:
-    if exit_code >= 0:
-        return f"the step ended with exit code {exit_code}; its log says more"
-    name = signal.Signals(-exit_code).name
-    more = " (out of memory?)" if -exit_code == signal.SIGKILL else ""
-    return f"the step was ended by signal {name}{more}"
 
 
 @contextlib.contextmanager

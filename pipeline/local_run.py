@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from components import runtime
 from frhead_core.config import (
@@ -19,8 +19,10 @@ from frhead_core.config import (
     recipe_from_json,
     recipe_to_json,
 )
+from frhead_core.data.raw_files import raw_places
 from frhead_core.errors import FRHeadError, InputError
 from pipeline.arguments import GivenModel, pipeline_arguments
+from pipeline.container_run import RunPlaces, chosen_images, step_containers
 from pipeline.dag import build_pipeline
 from pipeline.display import progress_of
 from pipeline.given_models import given_models
@@ -28,6 +30,9 @@ from pipeline.local_engine import LocalEngine
 from pipeline.raw_data import absolute
 from pipeline.results import PROMOTING, REPORTING, collect_results
 from pipeline.run_folder import RunFolder
+from pipeline.step_images import rename_images
+from pipeline.step_processes import StepProcesses
+from pipeline.step_runner import StepRunner
 
 
 class StepError(FRHeadError):
@@ -61,6 +66,9 @@ _HOW = (
     "threads",
     "accept_different_threads",
     "accept_different_processes",
+    "engine",
+    "memory",
+    "images",
 )
 """Fields of a LocalRun that its run.json says under ``how``."""
 
@@ -83,6 +91,9 @@ class LocalRun:
         accept_different_processes: Go on from checkpoints of another number of processes.
         given: Models that are evaluated instead of training these modalities.
         champions: Where champions lie; empty to compare with none.
+        engine: What steps run as: processes, or containers of a Docker engine on this machine.
+        memory: The most that a container may use, in bytes; None for all there is.
+        images: Images to run in, "data" and "trainer"; the others are those of these sources.
     """
 
     recipe: Recipe
@@ -98,6 +109,9 @@ class LocalRun:
     accept_different_processes: bool = False
     given: Mapping[Modality, GivenModel] = field(default_factory=dict)
     champions: str = ""
+    engine: Literal["process", "docker"] = "process"
+    memory: int | None = None
+    images: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_locally(run: LocalRun) -> Path:
@@ -109,15 +123,18 @@ def run_locally(run: LocalRun) -> Path:
     Raises:
         StepInputError: If a step refused its input.
         StepCrashedError: If a step failed otherwise.
+        InputError: If there is nothing to run containers with, or in.
         KeyboardInterrupt: If the run was asked to stop.
     """
+    images = _images(run)
     folder = RunFolder.create(run.work_directory.resolve(), run.recipe.name)
     print(f"run {folder.name} in {folder.path}\n{_summary(run)}", flush=True)
     arguments = pipeline_arguments(run.recipe, run.modalities, run.given)
-    engine = LocalEngine(folder, _environment(run, folder))
+    engine = LocalEngine(folder, _step_runner(run, folder))
     facts = _facts(run)
     promotion = bool(run.champions)
     pipeline = build_pipeline(arguments, run.parallel_modalities, promotion=promotion)
+    rename_images(pipeline, images)
     begin = time.monotonic()
     folder.record(facts | {"status": "running"})  # and the lifeline is held from now on
     status = "failed"
@@ -138,6 +155,26 @@ def run_locally(run: LocalRun) -> Path:
             }
         )
     return results
+
+
+def _images(run: LocalRun) -> dict[str, str]:
+    """The images of the steps by the names that components declare; none for processes."""
+    if run.engine == "process":
+        return {}
+    return chosen_images(run.images)
+
+
+def _step_runner(run: LocalRun, folder: RunFolder) -> StepRunner:
+    environment = _environment(run, folder)
+    if run.engine == "process":
+        return StepProcesses(folder.path, environment)
+    places = RunPlaces(
+        raw=tuple(map(str, raw_places(absolute(run.raw)))),
+        weights=tuple(str(model.directory) for model in run.given.values()),
+        checkpoints=environment[runtime.CHECKPOINT_ROOT],
+        champions=run.champions,
+    )
+    return step_containers(folder, environment, places, run.memory)
 
 
 def _summary(run: LocalRun) -> str:

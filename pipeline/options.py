@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -115,6 +116,26 @@ _LOCAL_RUN_OPTIONS = (
     ),
     click.option(
         "--output", type=FOLDER, help="For the results.  [default: in the work directory]"
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(["process", "docker"]),
+        default="process",
+        show_default=True,
+        help="What steps run as: processes, or containers (docs/containers.md).",
+    ),
+    click.option(
+        "--memory",
+        callback=lambda context, option, text: _bytes(text),
+        help="The most that a container may use, for example 8Gi.  [default: all there is]",
+    ),
+    click.option(
+        "--image",
+        "images",
+        multiple=True,
+        metavar="[data|trainer]=NAME",
+        callback=lambda context, option, texts: _image_names(texts),
+        help="Run in another image than that of these sources. May be repeated.",
     ),
 )
 
@@ -235,6 +256,31 @@ def _joined(places: Sequence[Path]) -> Path:
     from pipeline.raw_data import joined
 
     return joined(places)
+
+
+_SIZE_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def _bytes(text: str | None) -> int | None:
+    """A size like 8Gi, 8g or 512 MiB in bytes."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *([KMGT]?)I?B?", text.strip().upper())
+    if found is None or not float(found[1]):
+        raise click.BadParameter(f"{text!r} is not a size like 8Gi or 500Mi")
+    return int(float(found[1]) * _SIZE_UNITS[found[2]])
+
+
+def _image_names(texts: Sequence[str]) -> dict[str, str]:
+    from pipeline.step_images import IMAGES
+
+    names = {}
+    for text in texts:
+        kind, _, name = text.partition("=")
+        if kind not in IMAGES or not name:
+            raise click.BadParameter(f"{text!r} is not one of {'=NAME, '.join(IMAGES)}=NAME")
+        names[kind] = name
+    return names
 
 
 class NumbersType(click.ParamType[tuple[int, ...]]):

@@ -105,8 +105,8 @@ class Images:
     """The images of the steps; see ``images/build.py`` for their names.
 
     Attributes:
-        data: Of the steps that prepare and report.
-        trainer: Of the steps that compute with torch.
+        data: Of the steps that prepare the data.
+        trainer: Of the others: training, evaluation, report and promotion.
         pull_policy: When a node fetches them.
         pull_secrets: Secrets with the login to their registry.
     """

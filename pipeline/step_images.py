@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.code_version import package_root, source_files
 
@@ -55,7 +56,7 @@ IMAGES = {
         StepImage(
             "trainer",
             "Dockerfile.gpu",
-            ("train_modality", "evaluate_modality", "ensemble_modalities"),
+            ("train_modality", "evaluate_modality", "ensemble_modalities", "promote_model"),
             ("BASE_IMAGE", "TORCH_VERSION", "TORCH_INDEX"),
         ),
     )
@@ -97,3 +98,15 @@ def image_name(
     """Name of the image that is built from the sources as they are now."""
     tag = content_tag(image, arguments or {}, root or package_root())
     return f"{repository}/{image.name}:{tag}"
+
+
+def rename_images(pipeline: Any, names: Mapping[str, str]) -> None:
+    """Let the steps of a compiled pipeline run in other images than their components say.
+
+    Args:
+        pipeline: A pipeline of kfp.
+        names: The image to take, by the one that is named now.
+    """
+    for executor in pipeline.pipeline_spec.deployment_spec["executors"].values():
+        container = executor["container"]
+        container["image"] = names.get(container["image"], container["image"])

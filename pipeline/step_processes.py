@@ -12,11 +12,14 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from kfp import local
+
 from components.runtime import RUN_DIRECTORY, STEP_DIRECTORY
 from pipeline.code_version import package_root
+from pipeline.step_runner import StepEnd, StepTask
 
 LOG_NAME = "log.txt"
-_SECONDS_TO_END = 30.0  # time to finish a batch and write a checkpoint
+SECONDS_TO_END = 30.0  # time to finish a batch and write a checkpoint
 
 
 class StepProcesses:
@@ -34,33 +37,26 @@ class StepProcesses:
         self._lock = threading.Lock()
         self.stopping = False
 
-    def run(
-        self, command: Sequence[str], step_directory: Path, variables: Mapping[str, str]
-    ) -> int:
-        """Run one step to its end, its output going to the step's log.
+    def kfp_runner(self) -> local.SubprocessRunner:
+        """The runner that kfp.local is set up with."""
+        return local.SubprocessRunner(use_venv=False)
 
-        Args:
-            command: kfp's command: a shell script, the step's source, and its arguments.
-            step_directory: The step's folder in the run folder.
-            variables: Environment variables of this step.
-
-        Returns:
-            The exit code; negative for the number of the signal that ended it.
-        """
+    def run(self, task: StepTask) -> StepEnd:
+        """Run one step to its end, its output going to the step's log."""
         # kfp's script makes a temporary folder and leaves it behind; here it goes with the step.
         with (
             tempfile.TemporaryDirectory(prefix="frhead-step-") as temporary,
-            (step_directory / LOG_NAME).open("ab") as log,
+            (task.directory / LOG_NAME).open("ab") as log,
         ):
             process = self._start(
-                _with_this_python(command),
-                self._step_environment(step_directory, temporary) | dict(variables),
+                with_python(task.command, f'"{sys.executable}"'),
+                self._step_environment(task.directory, temporary) | dict(task.variables),
                 log.fileno(),
             )
             if process is None:
-                return -signal.SIGTERM
+                return StepEnd(-signal.SIGTERM)
             try:
-                return process.wait()
+                return StepEnd(process.wait())
             finally:
                 with self._lock:
                     self._running.discard(process)
@@ -70,7 +66,7 @@ class StepProcesses:
         sign = signal.SIGKILL if self.stopping else signal.SIGTERM
         self._signal_all(sign)
         if sign == signal.SIGTERM:
-            timer = threading.Timer(_SECONDS_TO_END, self._signal_all, [signal.SIGKILL])
+            timer = threading.Timer(SECONDS_TO_END, self._signal_all, [signal.SIGKILL])
             timer.daemon = True
             timer.start()
 
@@ -116,11 +112,11 @@ class StepProcesses:
         )
 
 
-def _with_this_python(command: Sequence[str]) -> list[str]:
-    """The command with this interpreter in place of ``python3``, in the shell script alone.
+def with_python(command: Sequence[str], interpreter: str) -> list[str]:
+    """The command with an interpreter in place of ``python3``, in the shell script alone.
 
     kfp replaces the word everywhere, also in paths and parameters that happen to contain it. And
     the interpreter takes the shell's place, so that signals and exit codes are the step's own.
     """
     shell, option, script, *rest = command
-    return [shell, option, script.replace("python3", f'exec "{sys.executable}"'), *rest]
+    return [shell, option, script.replace("python3", f"exec {interpreter}"), *rest]

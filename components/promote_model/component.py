@@ -6,10 +6,10 @@ from typing import List  # noqa: UP035 - kfp 2.17 reads List, not list, of artif
 from kfp import dsl
 from kfp.dsl import HTML, Artifact, Dataset, Input, Metrics, Model, Output
 
-from components.images import DATA_IMAGE
+from components.images import TRAINER_IMAGE
 
 
-@dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)  # type: ignore[untyped-decorator]
+@dsl.component(base_image=TRAINER_IMAGE, install_kfp_package=False)  # type: ignore[untyped-decorator]
 def promote_model(
     models: Input[List[Model]],  # noqa: UP006
     scores: Input[List[Dataset]],  # noqa: UP006

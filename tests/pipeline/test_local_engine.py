@@ -22,6 +22,7 @@ from kfp.dsl import Dataset, Input, Metrics, Output
 
 from pipeline.local_engine import LocalEngine
 from pipeline.run_folder import RunFolder
+from pipeline.step_processes import StepProcesses
 
 
 @dsl.component(base_image="image", install_kfp_package=False)
@@ -98,7 +99,7 @@ def run(tmp_path: Path) -> Run:
     ) -> LocalEngine:
         # A folder that kfp would put the path of the interpreter into.
         folder = RunFolder.create(tmp_path / "with python3 inside", "tiny")
-        engine = LocalEngine(folder, {"VARIABLE": variable})
+        engine = LocalEngine(folder, StepProcesses(folder.path, {"VARIABLE": variable}))
         items = [{"modality": modality} for modality in modalities]
         engine.run(tiny(parallelism), {"text": text, "items": items, "how": how})
         return engine

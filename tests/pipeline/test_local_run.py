@@ -12,6 +12,7 @@ from pipeline import local_run
 from pipeline.local_engine import LocalEngine, StepOutcome
 from pipeline.local_run import LocalRun, threads_each
 from pipeline.run_folder import RunFolder
+from pipeline.step_processes import StepProcesses
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_only_what_the_step_said_itself_is_bad_input(
     expected: bool, exit_code: int, tmp_path: Path
 ) -> None:
     folder = RunFolder(tmp_path)
-    engine = LocalEngine(folder, {})
+    engine = LocalEngine(folder, StepProcesses(tmp_path, {}))
     engine.outcomes["train_modality-joint"] = StepOutcome(
         "train_modality-joint", "failed", exit_code=2, error="odd", expected=expected
     )
