@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.containers import Container
 from docker.types import DeviceRequest, Mount
 from kfp import local
@@ -151,7 +151,7 @@ class StepContainers:
         self._running: set[Container] = set()
         self._lock = threading.Lock()
         self.stopping = False
-        _remove_leftovers(client)
+        _remove_leftovers(client, run_directory.parent)
 
     def kfp_runner(self) -> local.DockerRunner:
         """The runner that kfp.local is set up with."""
@@ -275,11 +275,12 @@ def _mounts(places: StepPlaces, run_directory: Path) -> list[Mount]:
     ]
 
 
-def _remove_leftovers(client: docker.DockerClient) -> None:
-    """Remove containers of runs that were killed: they have ended by themselves."""
+def _remove_leftovers(client: docker.DockerClient, work_directory: Path) -> None:
+    """Remove the ended containers of killed runs in this work directory."""
     for container in client.containers.list(all=True, filters={"label": RUN_LABEL}):
-        if lifeline.holder(Path(container.labels[RUN_LABEL])) is None:
-            with contextlib.suppress(NotFound, APIError):
+        run_directory = Path(container.labels[RUN_LABEL])
+        if run_directory.parent == work_directory and lifeline.holder(run_directory) is None:
+            with contextlib.suppress(APIError):  # another run does the same
                 container.remove(force=True, v=True)
 
 
