@@ -74,6 +74,6 @@ def test_only_what_the_step_said_itself_is_bad_input(
     )
 
     with pytest.raises(FRHeadError, match="train_modality-joint: odd") as caught:
-        local_run._raise_unless_complete(engine, folder)
+        local_run._raise_unless_complete(engine, folder, "ensemble_modalities")
 
     assert caught.value.exit_code == exit_code
