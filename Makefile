@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: help install demo test lint format bench diagram clean
+.PHONY: help install demo images test lint format bench diagram clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -28,6 +28,9 @@ demo: install  ## the whole pipeline on a small synthetic dataset, ending with a
 	@mkdir -p $(DEMO)
 	$(BIN)/frhead synthetic --output $(DEMO)/raw.zip
 	$(BIN)/frhead run demo --raw $(DEMO)/raw.zip --work-directory $(DEMO)/runs
+
+images:  ## the step images of frhead run --engine docker (docs/containers.md)
+	$(PYTHON) images/build.py data trainer
 
 test: install  ## all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)

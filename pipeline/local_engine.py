@@ -196,7 +196,7 @@ def _missing_outputs(command: Sequence[str]) -> list[str]:
     declared = executor_input.get("outputs", {}).get("artifacts", {})
     return [
         name
-        for name, made in declared.items()
+        for name, made in sorted(declared.items())
         if not all(Path(artifact["uri"]).exists() for artifact in made["artifacts"])
     ]
 

@@ -177,7 +177,7 @@ def download_packages(folder: Path) -> Path:
     torch = next(
         line for line in constraints.read_text().splitlines() if line.startswith("torch==")
     )
-    needed = [torch, *requirements(), *requirements("training")]
+    needed = [torch, *requirements(), *requirements("storage", "training")]
     run(*download, "--constraint", constraints, *needed)
     run(*download, "--no-deps", *requirements("executor"))
     return folder

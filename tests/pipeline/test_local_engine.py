@@ -59,6 +59,8 @@ def work(modality: str, how: str, text: str, made: Output[Dataset], metrics: Out
             os.kill(os.getpid(), signal.SIGKILL)
         if how == "wait":
             time.sleep(60)
+        if how == f"forget {modality}":
+            return
         Path(made.path).write_text(f"{modality} {text} {os.environ['VARIABLE']}")
         log_metrics(metrics, {"length": len(text)})
 
@@ -182,6 +184,12 @@ def test_an_artifact_that_is_gone_is_made_again(run: Run) -> None:
         ("exit joint", 2, False, "the step ended with exit code 2; its log says more"),
         ("crash joint", 1, False, "ValueError: odd"),
         ("vanish joint", -9, False, "the step was ended by signal SIGKILL (out of memory?)"),
+        (
+            "forget joint",
+            1,
+            False,
+            "the step ended without making made, metrics; its log says more",
+        ),
     ],
 )
 def test_a_failed_step_says_why_and_no_new_step_starts(

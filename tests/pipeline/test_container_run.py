@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+
+from frhead_core.errors import InputError
+from pipeline import container_run
+from pipeline.container_run import VARIABLES, RunPlaces, chosen_images, step_needs
+from pipeline.options import local_run_options
+from pipeline.step_containers import StepNeeds
+from pipeline.step_images import IMAGES
+
+HERE = RunPlaces(raw=("/data/a.zip",), weights=("/models/joint",), checkpoints="/runs/checkpoints")
+
+
+def test_every_step_has_its_needs_and_only_some_compute_on_gpus() -> None:
+    needs = step_needs(HERE, memory=2**30)
+    assert set(needs) == {step for image in IMAGES.values() for step in image.steps}
+    assert {each.memory for each in needs.values()} == {2**30}
+    on_gpus = {step for step, each in needs.items() if each.gpus}
+    assert on_gpus == {"train_modality", "evaluate_modality", "promote_model"}
+    assert needs["denoise_skeletons"] == StepNeeds(memory=2**30)
+
+
+@pytest.mark.parametrize(
+    ("place", "connected"),
+    [
+        ({}, set()),
+        ({"raw": ("/data/a.zip", "s3://b/a.zip")}, {"fingerprint_data", "extract_raw_skeletons"}),
+        ({"weights": ("s3://b/joint",)}, {"train_modality"}),
+        ({"champions": "s3://b/champions"}, {"promote_model"}),
+        (
+            {"checkpoints": "s3://b/checkpoints"},
+            {
+                *("extract_raw_skeletons", "denoise_skeletons"),
+                *("transform_sequences", "train_modality"),
+            },
+        ),
+    ],
+)
+def test_only_steps_that_reach_beyond_this_machine_have_network_and_credentials(
+    place: dict[str, object], connected: set[str]
+) -> None:
+    fields = {"raw": HERE.raw, "weights": HERE.weights, "checkpoints": HERE.checkpoints} | place
+    needs = step_needs(RunPlaces(**fields), memory=None)  # type: ignore[arg-type]
+    assert {step for step, each in needs.items() if each.network} == connected
+    assert {step for step, each in needs.items() if each.variables} == connected
+    assert {"AWS_SECRET_ACCESS_KEY", "S3_ENDPOINT"} < set(VARIABLES)
+
+
+def test_without_a_checkout_images_have_to_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container_run, "package_root", lambda: tmp_path)
+    with pytest.raises(InputError, match="--image: images are named by a checkout") as caught:
+        chosen_images({"data": "registry/data:1"})
+    assert "found data=registry/data:1; expected trainer=NAME" in str(caught.value)
+
+
+@click.command
+@local_run_options
+def show(**given: object) -> None:
+    click.echo(f"{given['engine']} {given['memory']} {given['images']}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        ((), "process None {}"),
+        (("--engine", "docker", "--memory", "8Gi"), f"docker {8 * 2**30} {{}}"),
+        (("--memory", "512m"), f"process {512 * 2**20} {{}}"),
+        (("--memory", "1.5 GiB"), f"process {3 * 2**29} {{}}"),
+        (
+            ("--image", "data=a/b:1", "--image", "trainer=c:2"),
+            "process None {'data': 'a/b:1', 'trainer': 'c:2'}",
+        ),
+    ],
+)
+def test_options_of_containers(
+    arguments: tuple[str, ...], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show.main(["--raw", "a.zip", *arguments], standalone_mode=False)
+    assert capsys.readouterr().out.strip() == shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--memory", "much"), "'much' is not a size like 8Gi or 500Mi"),
+        (("--memory", "0Gi"), "'0Gi' is not a size"),
+        (("--image", "date=a:1"), "'date=a:1' is not one of data=NAME, trainer=NAME"),
+        (("--image", "data="), "'data=' is not one of"),
+        (("--engine", "podman"), "'podman' is not one of 'process', 'docker'"),
+    ],
+)
+def test_wrong_options_of_containers_are_refused(arguments: tuple[str, ...], message: str) -> None:
+    with pytest.raises(click.BadParameter, match=message):
+        show.main(["--raw", "a.zip", *arguments], standalone_mode=False)
