@@ -1,7 +1,7 @@
-"""Names of the images that the steps run in on a cluster; local processes need none.
+"""Names by which components ask for the image that their step runs in.
 
-The tag is the version of the package: an image's name is part of every cache key, so it may not
-float.
+They stand for images whose tag is a hash of what went into them (``pipeline/step_images.py``).
+Whoever runs the pipeline in containers puts the names of these in their place; processes need none.
 """
 
 from __future__ import annotations

@@ -88,7 +88,6 @@ def own_engine() -> Iterator[str]:
         *("setpriv", "--pdeathsig", "TERM"),  # it ends with this process, however that ends
         *("dockerd", "--host", host, "--pidfile", f"{folder}/docker.pid"),
         *("--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec"),
-        *("--storage-driver", "overlay2"),
         *("--iptables=false", "--ip6tables=false", "--bridge=none"),
     ]
     try:
