@@ -98,7 +98,7 @@ class LocalRun:
 
     recipe: Recipe
     modalities: Sequence[Modality]
-    raw: Path
+    raw: Path | str
     work_directory: Path
     output: Path | None = None
     checkpoint_root: Path | None = None

@@ -18,18 +18,43 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-FOLDER = click.Path(file_okay=False, path_type=Path)
-FILE = click.Path(dir_okay=False, path_type=Path)
-PATH = click.Path(path_type=Path)
+
+class LocalPath(click.Path):
+    """A path of this machine; a URI is refused, where click would make a folder called ``s3:``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if "://" in str(value):
+            self.fail(
+                f"{value} is not on this machine, and is not read from elsewhere here", param, ctx
+            )
+        return super().convert(value, param, ctx)
+
+
+class Place(LocalPath):
+    """A path of this machine, or an ``s3://`` URI, which stays a text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from components.object_storage.location import SCHEME, Location
+
+        if not str(value).startswith(SCHEME):
+            return super().convert(value, param, ctx)
+        return str(Location.parse(str(value)))
+
+
+FOLDER = LocalPath(file_okay=False, path_type=Path)
+FILE = LocalPath(dir_okay=False, path_type=Path)
+PATH = LocalPath(path_type=Path)
+PATH_OR_URI = Place(path_type=Path)
 
 benchmark_argument = click.argument("benchmark")
 raw_option = click.option(
     "--raw",
     required=True,
     multiple=True,
-    type=PATH,
+    type=PATH_OR_URI,
     callback=lambda context, option, places: _joined(places),
-    help="Raw data: the zip as downloaded, or a directory. May be repeated.",
+    help="Raw data: the zip as downloaded, also in object storage (s3://bucket/key), or a "
+    "directory. May be repeated.",
 )
 seed_option = click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
 threads_option = click.option(
@@ -115,7 +140,9 @@ _LOCAL_RUN_OPTIONS = (
         help="For checkpoints.  [default: checkpoints in the work directory]",
     ),
     click.option(
-        "--output", type=FOLDER, help="For the results.  [default: in the work directory]"
+        "--output",
+        type=FOLDER,
+        help="For the results.  [default: in the work directory]",
     ),
     click.option(
         "--engine",
@@ -252,7 +279,7 @@ def chosen_modalities(text: str | None) -> list[Modality]:
     return [modality for modality in MODALITIES if modality in given]
 
 
-def _joined(places: Sequence[Path]) -> Path:
+def _joined(places: Sequence[Path | str]) -> Path | str:
     from pipeline.raw_data import joined
 
     return joined(places)

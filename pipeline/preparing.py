@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from components.object_storage.ranged_file import opened_archive
 from components.runtime import input_hash
 from components.sections import preparation_to_json, skeleton_to_json, splits_to_json
 from frhead_core.config import Recipe
 from frhead_core.data import datasets
+from frhead_core.data.raw_files import Place
 from frhead_core.data.step_report import StepReport
 from frhead_core.files import write_atomically
 from frhead_core.progress import Reporter
@@ -72,7 +74,7 @@ class Prepared:
         write_atomically(self._record, json.dumps(self.complete, indent=2).encode())
 
 
-def prepare(recipe: Recipe, raw: Path, output: Path, reporter: Reporter) -> StepReport:
+def prepare(recipe: Recipe, raw: Place, output: Path, reporter: Reporter) -> StepReport:
     """Make ``raw_bodies``, ``denoised`` and ``sequences``, the store, in a folder.
 
     Returns:
@@ -82,13 +84,21 @@ def prepare(recipe: Recipe, raw: Path, output: Path, reporter: Reporter) -> Step
         InputError: If the raw data or the folder cannot be used.
     """
     dataset, settings, splits = recipe.dataset, recipe.preparation, splits_of_store(recipe)
-    mark = datasets.fingerprint(dataset, raw)
+    mark = datasets.fingerprint(dataset, raw, opened_archive)
     prepared = Prepared(output, reporter, input_hash(dataset, mark))
     text = preparation_to_json(settings)
 
     def extract(directory: Path, progress: Path) -> StepReport:
         return datasets.extract_raw_skeletons(
-            dataset, raw, directory, settings, mark, reporter, progress, recipe.skeleton
+            dataset,
+            raw,
+            directory,
+            settings,
+            mark,
+            reporter,
+            progress,
+            recipe.skeleton,
+            opened_archive,
         )
 
     def denoise(directory: Path, progress: Path) -> StepReport:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from frhead_core.data.raw_files import raw_places
+from frhead_core.data.raw_files import Place, raw_data, raw_places
 from frhead_core.errors import InputError
 
 
-def joined(places: Sequence[Path]) -> Path:
-    """The places as one.
+def joined(places: Sequence[Place]) -> Place:
+    """The places as one, which is a text if any of them is a URI.
 
     Raises:
         InputError: If there are several and one has a comma in its name.
@@ -22,9 +22,10 @@ def joined(places: Sequence[Path]) -> Path:
                 file=place,
                 hint="Rename it, or give it alone",
             )
-    return Path(",".join(map(str, places)))
+    return raw_data(",".join(map(str, places)))
 
 
-def absolute(raw: Path) -> Path:
+def absolute(raw: Place) -> Place:
     """The same places, whatever folder is the current one, and in whatever order they came."""
-    return joined(sorted(place.resolve() for place in raw_places(raw)))
+    places = (place.resolve() if isinstance(place, Path) else place for place in raw_places(raw))
+    return joined(sorted(places, key=str))

@@ -21,7 +21,8 @@ def extract_raw_skeletons(
     """Read all tracked bodies of all recordings into one packed directory.
 
     Args:
-        raw: Directory or zip archive with the raw files; several with commas between them.
+        raw: Directory or zip archive with the raw files, also as ``s3://bucket/key``; several with
+            commas between them.
         dataset: Name of the dataset.
         skeleton: Name of the joint layout, or a layout of one's own as JSON.
         preparation: The recipe's preparation settings, as JSON.
@@ -36,12 +37,14 @@ def extract_raw_skeletons(
         from pathlib import Path
 
         from components.artifacts import describe
+        from components.object_storage.ranged_file import opened_archive
         from components.sections import preparation_from_json, skeleton_from_json
         from frhead_core.data.extraction import extract_raw_skeletons
+        from frhead_core.data.raw_files import raw_data
 
         extract_raw_skeletons(
             dataset,
-            Path(raw),
+            raw_data(raw),
             Path(raw_bodies.path),
             preparation_from_json(preparation),
             data_fingerprint,
@@ -55,5 +58,6 @@ def extract_raw_skeletons(
                 data_fingerprint,
             ),
             layout=skeleton_from_json(skeleton),
+            open_remote=opened_archive,
         )
         describe(raw_bodies, report)

@@ -15,7 +15,8 @@ def fingerprint_data(raw: str, dataset: str) -> str:
     """Fingerprint the raw data.
 
     Args:
-        raw: Directory or zip archive with the raw files; several with commas between them.
+        raw: Directory or zip archive with the raw files, also as ``s3://bucket/key``; several with
+            commas between them.
         dataset: Name of the dataset.
 
     Returns:
@@ -24,10 +25,10 @@ def fingerprint_data(raw: str, dataset: str) -> str:
     from components.runtime import step
 
     with step() as reporter:
-        from pathlib import Path
-
+        from components.object_storage.ranged_file import opened_archive
         from frhead_core.data.fingerprint import fingerprint
+        from frhead_core.data.raw_files import raw_data
 
-        data_fingerprint = fingerprint(dataset, Path(raw))
+        data_fingerprint = fingerprint(dataset, raw_data(raw), opened_archive)
         reporter.message(f"fingerprint of {raw}: {data_fingerprint}")
     return data_fingerprint

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import BinaryIO
 
 from components.object_storage.client import ObjectFacts, ObjectStore
 from components.object_storage.errors import MissingObjectError, ObjectStorageError
@@ -60,6 +61,10 @@ class RangedObject:
             return self._block(first)[offset : offset + end - begin]
         pieces = b"".join(self._block(number) for number in range(first, last + 1))
         return pieces[offset : offset + end - begin]
+
+    def file(self) -> BinaryIO:
+        """The whole object as a seekable file, for one thread."""
+        return io.BufferedReader(RangedFile(self))
 
     def close(self) -> None:
         """Fetch no more."""

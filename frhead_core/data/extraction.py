@@ -8,7 +8,7 @@ from frhead_core.config import Preparation
 from frhead_core.data.packed import RawBodies, StoreMetadata
 from frhead_core.data.packed_writer import PackedWriter
 from frhead_core.data.quarantine import refuse_nothing, stop_above
-from frhead_core.data.raw_files import open_raw_files
+from frhead_core.data.raw_files import OpenArchive, Place, open_raw_files
 from frhead_core.data.recordings import Quarantined
 from frhead_core.data.registry import Dataset, find_dataset
 from frhead_core.data.sources import Source, open_source
@@ -27,13 +27,14 @@ from frhead_core.skeletons import skeleton
 
 def extract_raw_skeletons(
     dataset: str,
-    raw: Path,
+    raw: Place,
     output: Path,
     preparation: Preparation,
     data_fingerprint: str,
     reporter: Reporter = SILENT,
     progress_directory: Path | None = None,
     layout: str | SkeletonLayout = "",
+    open_remote: OpenArchive | None = None,
 ) -> StepReport:
     """Read the raw files into a packed directory of raw bodies, or of tracked ones.
 
@@ -46,6 +47,7 @@ def extract_raw_skeletons(
         reporter: Told of the progress.
         progress_directory: From where an interrupted extraction goes on.
         layout: The recipe's joint layout; may be left out where the dataset has one.
+        open_remote: Opens archives that are named by a URI.
 
     Raises:
         InputError: If the raw data cannot be opened, files of the benchmark are missing, or the
@@ -54,7 +56,7 @@ def extract_raw_skeletons(
     """
     facts = find_dataset(dataset)
     chosen = _layout(dataset, facts, layout)
-    with open_raw_files(raw, facts.suffix) as files:
+    with open_raw_files(raw, facts.suffix, open_remote) as files:
         source = open_source(dataset, files, raw, preparation, skeleton(chosen))
         metadata = StoreMetadata(
             kind=RawBodies.kind if facts.passes_denoising else TrackedBodies.kind,
@@ -94,7 +96,7 @@ def _layout(dataset: str, facts: Dataset, given: str | SkeletonLayout) -> str | 
 
 
 def _read_all(
-    source: Source, writer: PackedWriter, preparation: Preparation, raw: Path, reporter: Reporter
+    source: Source, writer: PackedWriter, preparation: Preparation, raw: Place, reporter: Reporter
 ) -> None:
     limit = preparation.max_quarantined_share * len(source)
     with reporting(reporter, "reading recordings", len(source), "recordings", writer.done):

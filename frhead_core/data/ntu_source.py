@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from frhead_core.data.ntu_names import NTUFacts, not_found, recording
 from frhead_core.data.ntu_raw import parse_skeletons
 from frhead_core.data.ordered import ordered_map
-from frhead_core.data.raw_files import DamagedFileError, RawFiles
+from frhead_core.data.raw_files import DamagedFileError, Place, RawFiles
 from frhead_core.data.recordings import Quarantined, Recording
 from frhead_core.data.tracked_bodies import TrackedRecording
 from frhead_core.errors import InputError
@@ -36,7 +36,9 @@ class NTUSource:
         InputError: If recordings are missing.
     """
 
-    def __init__(self, files: RawFiles, raw: Path, facts: NTUFacts, *, official_list: bool) -> None:
+    def __init__(
+        self, files: RawFiles, raw: Place, facts: NTUFacts, *, official_list: bool
+    ) -> None:
         self.classes = facts.classes
         self.columns: dict[str, dict[str, str]] = {}
         self._files = files
@@ -90,7 +92,7 @@ class NTUSource:
                 raise ValueError(f"unknown {field} {number}, expected 1 to {most}")
         return who
 
-    def _refuse_incomplete(self, raw: Path) -> None:
+    def _refuse_incomplete(self, raw: Place) -> None:
         names = {name for name, _ in self._names if self._is_known(name)}
         listed = self._facts.listed
         if len(names) == listed:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from frhead_core.data.raw_files import DamagedFileError, RawFiles
+from frhead_core.data.raw_files import DamagedFileError, Place, RawFiles
 from frhead_core.data.recordings import Quarantined, RecordedBodies, Recording
 from frhead_core.errors import InputError
 
@@ -99,7 +99,7 @@ class NWUCLASource:
         InputError: If files of the benchmark are missing.
     """
 
-    def __init__(self, files: RawFiles, raw: Path, *, official_list: bool) -> None:
+    def __init__(self, files: RawFiles, raw: Place, *, official_list: bool) -> None:
         self.left_out: dict[str, int] = {}
         self.classes = CLASSES
         self.columns: dict[str, dict[str, str]] = {}
@@ -141,7 +141,7 @@ def _listed(file: str) -> tuple[str, ...]:
     return tuple((Path(__file__).parent / file).read_text(encoding="ascii").split())
 
 
-def _refuse_missing(official: frozenset[str], files: Sequence[str], raw: Path) -> None:
+def _refuse_missing(official: frozenset[str], files: Sequence[str], raw: Place) -> None:
     missing = sorted(official - {PurePosixPath(name).stem for name in files})
     if missing:
         first = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import tokenize
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from frhead_core.data.ordered import ordered_map
 from frhead_core.data.own_index import ListedRecording, read_own_index
 from frhead_core.data.own_names import ARRAYS
 from frhead_core.data.presence import present
-from frhead_core.data.raw_files import DamagedFileError, RawFiles
+from frhead_core.data.raw_files import DamagedFileError, Place, RawFiles
 from frhead_core.data.recordings import Quarantined, RecordedBodies
 from frhead_core.skeletons import Skeleton
 
@@ -40,7 +39,7 @@ class OwnSource:
         InputError: If the table is missing or cannot be understood.
     """
 
-    def __init__(self, files: RawFiles, raw: Path, layout: Skeleton) -> None:
+    def __init__(self, files: RawFiles, raw: Place, layout: Skeleton) -> None:
         self._files = files
         self._layout = layout
         self._there = frozenset(files.names)

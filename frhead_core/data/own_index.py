@@ -12,10 +12,10 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from frhead_core.data.own_names import ARRAYS, CLASSES, INDEX
-from frhead_core.data.raw_files import DamagedFileError, RawFiles
+from frhead_core.data.raw_files import DamagedFileError, Place, RawFiles
 from frhead_core.data.recordings import Recording
 from frhead_core.errors import InputError
 
@@ -49,7 +49,7 @@ class OwnIndex:
     unused_columns: tuple[str, ...]
 
 
-def read_own_index(files: RawFiles, raw: Path) -> OwnIndex:
+def read_own_index(files: RawFiles, raw: Place) -> OwnIndex:
     """Read ``index.csv``, and ``classes.txt`` if it is there, from the raw data.
 
     Raises:
@@ -80,7 +80,7 @@ def read_own_index(files: RawFiles, raw: Path) -> OwnIndex:
     )
 
 
-def _find(files: RawFiles, raw: Path) -> str:
+def _find(files: RawFiles, raw: Place) -> str:
     found = [name for name in files.names if PurePosixPath(name).name == INDEX]
     if len(found) != 1:
         raise InputError(
@@ -92,7 +92,7 @@ def _find(files: RawFiles, raw: Path) -> str:
     return found[0]
 
 
-def _text(files: RawFiles, name: str, place: Path) -> str:
+def _text(files: RawFiles, name: str, place: Place) -> str:
     try:
         return files.read(name).decode("utf-8-sig")
     except DamagedFileError as error:
@@ -105,7 +105,7 @@ Rows = list[tuple[int, dict[str, str]]]
 """Rows of the table with the 1-based line in which each ends."""
 
 
-def _parsed(text: str, place: Path) -> tuple[tuple[str, ...], Rows]:
+def _parsed(text: str, place: Place) -> tuple[tuple[str, ...], Rows]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = tuple(column.strip() for column in next(reader, []))
@@ -118,7 +118,7 @@ def _parsed(text: str, place: Path) -> tuple[tuple[str, ...], Rows]:
     return header, rows
 
 
-def _check_header(header: Sequence[str], place: Path) -> None:
+def _check_header(header: Sequence[str], place: Place) -> None:
     for column in header:
         if header.count(column) > 1:
             raise InputError("the column is there twice", file=place, line=1, field=column)
@@ -135,7 +135,7 @@ def _check_header(header: Sequence[str], place: Path) -> None:
 
 
 def _rows(
-    reader: Iterator[list[str]], header: Sequence[str], place: Path
+    reader: Iterator[list[str]], header: Sequence[str], place: Place
 ) -> Iterator[tuple[int, dict[str, str]]]:
     for cells in reader:
         line = reader.line_num  # type: ignore[attr-defined]
@@ -168,7 +168,7 @@ def _listed_classes(files: RawFiles, index: str) -> tuple[str, ...]:
     return listed
 
 
-def _classes(rows: Rows, by_name: bool, listed: tuple[str, ...], place: Path) -> tuple[str, ...]:
+def _classes(rows: Rows, by_name: bool, listed: tuple[str, ...], place: Place) -> tuple[str, ...]:
     if listed:
         return listed
     if by_name:
@@ -177,7 +177,7 @@ def _classes(rows: Rows, by_name: bool, listed: tuple[str, ...], place: Path) ->
     return tuple(f"class {label}" for label in range(count))
 
 
-def _name(row: Mapping[str, str], known: Mapping[str, int], place: Path, line: int) -> str:
+def _name(row: Mapping[str, str], known: Mapping[str, int], place: Place, line: int) -> str:
     name = row["name"]
     if not name or not name.isprintable():
         raise InputError(
@@ -195,7 +195,7 @@ def _name(row: Mapping[str, str], known: Mapping[str, int], place: Path, line: i
 
 
 def _label(
-    row: Mapping[str, str], by_name: bool, classes: tuple[str, ...], place: Path, line: int
+    row: Mapping[str, str], by_name: bool, classes: tuple[str, ...], place: Place, line: int
 ) -> int:
     if by_name and row["action"] and row["action"] in classes:
         return classes.index(row["action"])
@@ -212,7 +212,7 @@ def _label(
     return label
 
 
-def _number(row: Mapping[str, str], key: str, place: Path, line: int) -> int:
+def _number(row: Mapping[str, str], key: str, place: Place, line: int) -> int:
     """A whole number; 0 where it is not known."""
     text = row.get(key, "")
     if text.isascii() and text.isdecimal():

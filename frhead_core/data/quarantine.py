@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from frhead_core.data.raw_files import Place
 from frhead_core.data.recordings import Quarantined
 from frhead_core.errors import InputError, QuarantineLimitError
 
 
-def stop_above(limit: float, quarantined: Sequence[Quarantined], total: int, place: Path) -> None:
+def stop_above(limit: float, quarantined: Sequence[Quarantined], total: int, place: Place) -> None:
     """Stop when more recordings than ``limit`` of ``total`` are unusable.
 
     Raises:
@@ -28,7 +28,7 @@ def stop_above(limit: float, quarantined: Sequence[Quarantined], total: int, pla
     )
 
 
-def refuse_nothing(kept: int, quarantined: Sequence[Quarantined], place: Path) -> None:
+def refuse_nothing(kept: int, quarantined: Sequence[Quarantined], place: Place) -> None:
     """Stop when no recording is left.
 
     Raises:

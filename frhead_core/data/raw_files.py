@@ -1,4 +1,7 @@
-"""Raw data files from directories or straight from zip archives, which are never unpacked."""
+"""Raw data files from directories or straight from zip archives, which are never unpacked.
+
+An archive need not be on this machine: whoever can read ranges of it hands in how it is opened.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ import os
 import threading
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from io import FileIO
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol, cast
@@ -23,6 +26,10 @@ _ENCRYPTED = 0x1
 
 Suffix = str | tuple[str, ...]
 """How the names of data files end, in one way or another."""
+
+
+Place = Path | str
+"""A path of this machine, or a URI as text."""
 
 
 class DamagedFileError(Exception):
@@ -58,23 +65,62 @@ class RawFiles(Protocol):
         """What changes when the content of the file changes."""
         ...
 
-    def place(self, name: str) -> Path:
+    def place(self, name: str) -> Place:
         """Where the file is, for messages."""
         ...
 
 
-def raw_places(raw: Path) -> tuple[Path, ...]:
+class ArchiveBytes(Protocol):
+    """The bytes of an archive, wherever it is.
+
+    Attributes:
+        size: How many there are.
+    """
+
+    size: int
+
+    def read_at(self, begin: int, size: int) -> bytes:
+        """Some of them, also for several threads at once; fewer than ``size`` at the end."""
+        ...
+
+    def file(self) -> BinaryIO:
+        """All of them as a seekable file, for one thread."""
+        ...
+
+
+OpenArchive = Callable[[str], AbstractContextManager[ArchiveBytes]]
+"""Opens the archive that a URI names."""
+
+
+def raw_data(text: str) -> Place:
+    """The raw data that a text names: one or several places, separated by commas."""
+    return text if _is_uri(text) else Path(text)
+
+
+def raw_places(raw: Place) -> tuple[Place, ...]:
     """The directories and archives that ``raw`` names, separated by commas if it is several."""
-    if raw.exists():
+    if isinstance(raw, Path) and raw.exists():
         return (raw,)
-    return tuple(Path(place) for place in str(raw).split(",") if place.strip())
+    places = [place.strip() for place in str(raw).split(",")]
+    return tuple(place if _is_uri(place) else Path(place) for place in places if place)
+
+
+def _is_uri(place: str) -> bool:
+    return "://" in place
 
 
 @contextmanager
-def open_raw_files(raw: Path, suffix: Suffix) -> Iterator[RawFiles]:
+def open_raw_files(
+    raw: Place, suffix: Suffix, open_remote: OpenArchive | None = None
+) -> Iterator[RawFiles]:
     """The files of one or several directories or zip archives whose names end in ``suffix``.
 
     Hidden files and the resource forks that some systems add to archives are passed over.
+
+    Args:
+        raw: Where they are.
+        suffix: How their names end.
+        open_remote: Opens archives that are named by a URI.
 
     Raises:
         InputError: If a place does not exist, is neither directory nor whole zip archive, or
@@ -82,7 +128,7 @@ def open_raw_files(raw: Path, suffix: Suffix) -> Iterator[RawFiles]:
     """
     with ExitStack() as stack:
         places = raw_places(raw)
-        opened = [stack.enter_context(_open_place(place, suffix)) for place in places]
+        opened = [stack.enter_context(_open_place(place, suffix, open_remote)) for place in places]
         yield opened[0] if len(opened) == 1 else _Several(places, opened)
 
 
@@ -95,24 +141,42 @@ def fingerprint_files(files: RawFiles) -> str:
 
 
 @contextmanager
-def _open_place(place: Path, suffix: Suffix) -> Iterator[RawFiles]:
-    if place.is_dir():
+def _open_place(
+    place: Place, suffix: Suffix, open_remote: OpenArchive | None
+) -> Iterator[RawFiles]:
+    if isinstance(place, Path) and place.is_dir():
         yield _checked(_Directory(place, suffix), place, suffix)
         return
-    with _opened_archive(place) as (file, archive):
-        yield _checked(_Archive(place, file, archive, suffix), place, suffix)
+    opening = _open_local(place) if isinstance(place, Path) else _remote(place, open_remote)
+    with opening as source, _opened_archive(place, source) as archive:
+        yield _checked(_Archive(place, source, archive, suffix), place, suffix)
+
+
+def _remote(uri: str, open_remote: OpenArchive | None) -> AbstractContextManager[ArchiveBytes]:
+    if open_remote is None:
+        raise InputError("is not on this machine", file=uri, expected="a directory or zip archive")
+    return open_remote(uri)
 
 
 @contextmanager
-def _opened_archive(place: Path) -> Iterator[tuple[BinaryIO, zipfile.ZipFile]]:
+def _open_local(path: Path) -> Iterator[ArchiveBytes]:
     with ExitStack() as stack:
         try:
-            file = stack.enter_context(place.open("rb"))
-            archive = stack.enter_context(zipfile.ZipFile(file))
+            file = stack.enter_context(path.open("rb"))
         except FileNotFoundError as error:
             raise InputError(
-                "does not exist", file=place, expected="a directory or a zip archive"
+                "does not exist", file=path, expected="a directory or a zip archive"
             ) from error
+        except OSError as error:
+            raise InputError(f"cannot be read ({error.strerror})", file=path) from error
+        yield _LocalBytes(file)
+
+
+@contextmanager
+def _opened_archive(place: Place, source: ArchiveBytes) -> Iterator[zipfile.ZipFile]:
+    with ExitStack() as stack:
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(source.file()))
         except OSError as error:
             raise InputError(f"cannot be read ({error.strerror})", file=place) from error
         except _DAMAGE as error:
@@ -121,7 +185,20 @@ def _opened_archive(place: Path) -> Iterator[tuple[BinaryIO, zipfile.ZipFile]]:
                 file=place,
                 hint="Download it again and compare its size with the source",
             ) from error
-        yield file, archive
+        yield archive
+
+
+class _LocalBytes:
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._descriptor = file.fileno()
+        self.size = os.fstat(self._descriptor).st_size
+
+    def read_at(self, begin: int, size: int) -> bytes:
+        return os.pread(self._descriptor, size, begin)
+
+    def file(self) -> BinaryIO:
+        return self._file
 
 
 class _Directory:
@@ -152,12 +229,11 @@ class _Directory:
 
 class _Archive:
     def __init__(
-        self, path: Path, file: BinaryIO, archive: zipfile.ZipFile, suffix: Suffix
+        self, place: Place, source: ArchiveBytes, archive: zipfile.ZipFile, suffix: Suffix
     ) -> None:
-        self._path = path
+        self._place = place
         self._archive = archive
-        self._descriptor = file.fileno()
-        self._size = os.fstat(self._descriptor).st_size
+        self._source = source
         self._lock = threading.Lock()
         self.names = tuple(sorted(name for name in archive.namelist() if _is_data(name, suffix)))
 
@@ -176,21 +252,21 @@ class _Archive:
         entry = self._archive.getinfo(name)
         return f"{entry.file_size}\0{entry.CRC}"
 
-    def place(self, name: str) -> Path:
-        return self._path / name
+    def place(self, name: str) -> Place:
+        return self._place / name if isinstance(self._place, Path) else f"{self._place}/{name}"
 
     def _member(self, entry: zipfile.ZipInfo) -> bytes:
         """The content of a stored or deflated member.
 
         The zipfile module makes threads take turns with its one file handle, and copies more.
         """
-        header = os.pread(self._descriptor, _LOCAL_HEADER, entry.header_offset)
+        header = self._source.read_at(entry.header_offset, _LOCAL_HEADER)
         if header[:4] != b"PK\3\4" or len(header) < _LOCAL_HEADER:
             raise zipfile.BadZipFile("no member begins where it should")
         lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
         begin = entry.header_offset + _LOCAL_HEADER + lengths
         # A spoilt directory may claim any size; the file's own bounds what is asked for.
-        content = os.pread(self._descriptor, min(entry.compress_size, self._size), begin)
+        content = self._source.read_at(begin, min(entry.compress_size, self._source.size))
         if entry.compress_type == zipfile.ZIP_DEFLATED:
             inflating = isal_zlib.decompressobj(-zlib.MAX_WBITS)
             content = inflating.decompress(content, entry.file_size + 1)
@@ -202,8 +278,8 @@ class _Archive:
 
 
 class _Several:
-    def __init__(self, places: Sequence[Path], opened: Sequence[RawFiles]) -> None:
-        place_of: dict[str, Path] = {}
+    def __init__(self, places: Sequence[Place], opened: Sequence[RawFiles]) -> None:
+        place_of: dict[str, Place] = {}
         self._files: dict[str, RawFiles] = {}
         for place, files in zip(places, opened, strict=True):
             stems = {PurePosixPath(name).stem: name for name in files.names}
@@ -219,7 +295,7 @@ class _Several:
     def digest(self, name: str) -> str:
         return self._files[name].digest(name)
 
-    def place(self, name: str) -> Path:
+    def place(self, name: str) -> Place:
         return self._files[name].place(name)
 
 
@@ -229,14 +305,14 @@ def _is_data(name: str, suffix: Suffix) -> bool:
     return name.endswith(suffix) and not hidden
 
 
-def _checked(files: RawFiles, place: Path, suffix: Suffix) -> RawFiles:
+def _checked(files: RawFiles, place: Place, suffix: Suffix) -> RawFiles:
     if not files.names:
         names = suffix if isinstance(suffix, str) else " or ".join(suffix)
         raise InputError(f"has no {names} file", file=place)
     return files
 
 
-def _refuse_twice(name: str, one: Path, other: Path) -> None:
+def _refuse_twice(name: str, one: Place, other: Place) -> None:
     raise InputError(
         "is in two places",
         field=name,

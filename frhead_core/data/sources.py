@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from frhead_core.config import Preparation
 from frhead_core.data import own_names
 from frhead_core.data.ntu_names import NTU60, NTU120
 from frhead_core.data.ntu_source import NTUSource
 from frhead_core.data.nw_ucla import NWUCLASource
 from frhead_core.data.own import OwnSource
-from frhead_core.data.raw_files import RawFiles
+from frhead_core.data.raw_files import Place, RawFiles
 from frhead_core.data.recordings import RecordedBodies, RecordingSource
 from frhead_core.data.tracked_bodies import TrackedRecording
 from frhead_core.skeletons import Skeleton
@@ -21,7 +19,7 @@ _NTU = {facts.name: facts for facts in (NTU60, NTU120)}
 
 
 def open_source(
-    dataset: str, files: RawFiles, raw: Path, preparation: Preparation, layout: Skeleton
+    dataset: str, files: RawFiles, raw: Place, preparation: Preparation, layout: Skeleton
 ) -> Source:
     """The recordings in the raw files of a dataset.
 

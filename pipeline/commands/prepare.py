@@ -20,7 +20,7 @@ from pipeline import options
     type=options.FOLDER,
     help="Gets raw_bodies, denoised, and sequences, the store to train from.",
 )
-def command(benchmark: str, raw: Path, output: Path, **changes: Any) -> None:
+def command(benchmark: str, raw: Path | str, output: Path, **changes: Any) -> None:
     """Turn raw recordings into a sequence store. After an interruption the same command goes on.
 
     Example: frhead prepare nw-ucla --raw all_sqe.zip --output prepared
