@@ -27,6 +27,7 @@ def added(champions: Champions, tmp_path: Path, number: int, text: str) -> Champ
         reason="better",
         run=f"run {number}",
         created="2026-01-02T03:04:05+00:00",
+        mark=f"mark {number}",
         content=content,
         files=sums,
         recipe={},
