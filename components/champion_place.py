@@ -12,6 +12,8 @@ import uuid
 from pathlib import Path
 from typing import Protocol
 
+from components.object_storage.client import ObjectStore
+from components.object_storage.location import Location, is_uri
 from frhead_core.errors import InputError
 
 
@@ -86,12 +88,37 @@ class DirectoryPlace:
         return str(self._root / name)
 
 
+class S3Place:
+    """A prefix in object storage: of several that create an object the server lets one do it."""
+
+    def __init__(self, root: Location, store: ObjectStore | None = None) -> None:
+        self._root = root
+        self._store = store or ObjectStore()
+
+    def create(self, name: str, content: bytes) -> bool:
+        return self._store.put_if_absent(self._root / name, content)
+
+    def read(self, name: str) -> bytes:
+        return self._store.read(self._root / name)
+
+    def names(self, folder: str) -> list[str]:
+        below = self._store.objects(self._root / folder, recursive=False)
+        return sorted(each.location.name for each in below)
+
+    def address(self, name: str) -> str:
+        return str(self._root / name)
+
+
 def champion_place(root: str) -> ChampionPlace:
-    """The place of a champion root, a directory.
+    """The place of a champion root: a directory, or ``s3://bucket/prefix``.
 
     Raises:
-        InputError: If it is a URI of a kind that is not known.
+        InputError: If it is a URI of another kind.
     """
+    if is_uri(root):
+        return S3Place(Location.parse(root))
     if "://" in root:
-        raise InputError("champions cannot be kept there", found=root, expected="a directory")
+        raise InputError(
+            "champions cannot be kept there", found=root, expected="a directory, or s3://..."
+        )
     return DirectoryPlace(Path(root))

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -40,6 +41,7 @@ class ChampionRecord:
         reason: One line.
         run: The run that made the candidate.
         created: When, ISO 8601 in UTC.
+        mark: Drawn at random, so that no two writers write the same record.
         content: Digest that names its contents.
         files: SHA-256 of every file of the contents, by name.
         recipe: The whole recipe, as JSON values.
@@ -56,6 +58,7 @@ class ChampionRecord:
     reason: str
     run: str
     created: str
+    mark: str
     content: str
     files: Mapping[str, str]
     recipe: Mapping[str, Any]
@@ -209,6 +212,7 @@ def roll_back(champions: Champions, number: int, reason: str) -> ChampionRecord:
         kind="rollback",
         reason=reason,
         created=now(),
+        mark=new_mark(),
         decision={},
         refers_to=number,
     )
@@ -228,6 +232,11 @@ def checksums(files: Mapping[str, Path]) -> dict[str, str]:
 def content_digest(sums: Mapping[str, str]) -> str:
     """Names contents: 32 hex digits of a hash of names and checksums."""
     return hashlib.sha256(json.dumps(sums, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def new_mark() -> str:
+    """A mark for a record."""
+    return secrets.token_hex(8)
 
 
 def now() -> str:

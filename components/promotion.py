@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from components.champions import ChampionRecord, Champions, now
+from components.champions import ChampionRecord, Champions, new_mark, now
 from frhead_core.config import Modality, Recipe, check_modality, recipe_to_json
 from frhead_core.errors import InputError
 from frhead_core.evaluation.ensemble import combine
@@ -152,6 +152,7 @@ def promote(candidate: Candidate, champions: Champions, reporter: Reporter) -> O
             reason=decision.reason,
             run=candidate.run,
             created=now(),
+            mark=new_mark(),
             content=content,
             files=sums,
             recipe=json.loads(recipe_to_json(candidate.recipe)),

@@ -7,6 +7,7 @@ neither retries nor logs, and reads settings from the home directory.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from frhead_core.errors import InputError
 _Result = TypeVar("_Result")
 
 _SECONDS = (10, 60)  # to connect, and between two parts of an answer
+_LONGEST_WAIT = 60  # seconds, also where the API asks for more
 _PAGE = 100
 _LONGEST_MESSAGE = 300
 _UNAVAILABLE = (429, 502, 503, 504)
@@ -42,7 +44,8 @@ class Endpoint:
         url: Without the path of the API.
         namespace: Of the runs, where several users share it; empty where it has one user.
         token_file: Holds the token to log in with, read again for every request as a cluster
-            replaces it; None to send none.
+            replaces it.
+        token_variable: Variable of the environment that holds the token instead.
         ca_file: Certificates that its own is checked by; None for the usual ones.
         tries: How often a request is sent while it is not available.
         seconds_between: The first wait between two tries, which then doubles.
@@ -51,6 +54,7 @@ class Endpoint:
     url: str
     namespace: str = ""
     token_file: Path | None = None
+    token_variable: str = ""
     ca_file: Path | None = None
     tries: int = 5
     seconds_between: float = 0.5
@@ -72,11 +76,13 @@ class Endpoint:
             )
 
     def token(self) -> str:
-        """The token, or an empty text.
+        """The token; empty if there is none.
 
         Raises:
             InputError: If its file cannot be read or is empty.
         """
+        if self.token_variable:
+            return os.environ.get(self.token_variable, "")
         if self.token_file is None:
             return ""
         try:
@@ -101,6 +107,7 @@ class KubeflowApi:
         self.endpoint = endpoint
         configuration = api.Configuration(host=endpoint.url.rstrip("/"))
         configuration.retries = _retries(endpoint)
+        self._log_in(configuration)  # without a key at first, the client never asks for one
         configuration.refresh_api_key_hook = self._log_in
         if endpoint.ca_file is not None:
             configuration.ssl_ca_cert = str(endpoint.ca_file)
@@ -185,8 +192,7 @@ class KubeflowApi:
             meaning, hint = unavailable
         kind = NotThereError if error.status == 404 else InputError
         said = _message(error.body)
-        token = self.endpoint.token_file and self.endpoint.token()
-        if token:
+        if token := self.endpoint.token():
             said = said.replace(token, "***")
         return kind(
             f"{meaning} ({error.status} {error.reason})",
@@ -213,6 +219,7 @@ def _retries(endpoint: Endpoint) -> urllib3.Retry:
         allowed_methods={"GET"},
         status_forcelist=_UNAVAILABLE,
         backoff_factor=endpoint.seconds_between,
+        retry_after_max=_LONGEST_WAIT,
         raise_on_status=False,
     )
 

@@ -88,14 +88,16 @@ accept_different_processes_option = click.option(
 )
 
 
-def champions_option(*, required: bool, text: str) -> Callable[[_Command], _Command]:
-    """Where champions lie: a directory, made absolute, or a URI."""
+def champions_option(
+    *, required: bool, text: str, local: bool = True
+) -> Callable[[_Command], _Command]:
+    """Where champions lie: a directory, made absolute if it is one of this machine, or a URI."""
     return click.option(
         "--champions",
         required=required,
         default=None if required else "",
         metavar="PLACE",
-        callback=lambda context, option, place: _absolute_place(place),
+        callback=lambda context, option, place: _absolute_place(place) if local else place,
         help=text,
     )
 

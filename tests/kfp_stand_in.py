@@ -151,13 +151,24 @@ def _expect(holds: bool, place: str, expected: str, found: Any) -> None:
 
 @dataclass
 class Fault:
-    """What is answered instead, some times, where method and path begin so."""
+    """What is answered instead, some times, where method and path begin so; ``after`` a few."""
 
     start: str
     status: int
     times: int = 1
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    after: int = 0
+
+    def strikes(self, asked: str) -> bool:
+        """Whether this request is one of them; each that begins so counts."""
+        if not asked.startswith(self.start) or not self.times:
+            return False
+        if self.after:
+            self.after -= 1
+            return False
+        self.times -= 1
+        return True
 
 
 @dataclass
@@ -321,10 +332,9 @@ class _Handler(BaseHTTPRequestHandler):
         state = self.stand_in
         state.requests.append((self.command, parts.path, body))
         asked = f"{self.command} {parts.path}"
-        fault = next((f for f in state.faults if asked.startswith(f.start) and f.times), None)
+        fault = next((each for each in state.faults if each.strikes(asked)), None)
         try:
             if fault is not None:
-                fault.times -= 1
                 self._answer(fault.status, fault.body.encode(), fault.headers)
             elif state.token and self.headers.get("Authorization") != f"Bearer {state.token}":
                 said = {"error": "Unauthenticated", "message": "Request header error: no user",

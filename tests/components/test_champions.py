@@ -8,12 +8,30 @@ import pytest
 
 from components.champion_place import DirectoryPlace, champion_place
 from components.champions import ChampionRecord, Champions, roll_back
+from components.object_storage.client import ObjectStore
+from components.object_storage.location import Location, is_uri
 from frhead_core.errors import InputError
 
 
+@pytest.fixture(params=["directory", "object storage"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "directory":
+        return str(tmp_path / "root")
+    bucket: Location = request.getfixturevalue("bucket")
+    return str(bucket / "some/prefix")
+
+
 @pytest.fixture
-def champions(tmp_path: Path) -> Champions:
-    return Champions(DirectoryPlace(tmp_path / "root"), "demo")
+def champions(root: str) -> Champions:
+    return Champions(champion_place(root), "demo")
+
+
+def spoil(root: str, name: str, content: bytes) -> None:
+    """Put something else in the place of an object, which the program itself never does."""
+    if is_uri(root):
+        ObjectStore().put(Location.parse(root) / name, content)
+    else:
+        (Path(root) / name).write_bytes(content)
 
 
 def added(champions: Champions, tmp_path: Path, number: int, text: str) -> ChampionRecord:
@@ -27,6 +45,7 @@ def added(champions: Champions, tmp_path: Path, number: int, text: str) -> Champ
         reason="better",
         run=f"run {number}",
         created="2026-01-02T03:04:05+00:00",
+        mark=f"mark {number}",
         content=content,
         files=sums,
         recipe={},
@@ -54,15 +73,18 @@ def test_a_number_is_given_once_and_its_record_stays(champions: Champions, tmp_p
     assert champions.record(1) == first
 
 
-def test_of_many_that_create_at_once_exactly_one_does(tmp_path: Path) -> None:
+def test_of_many_that_create_at_once_exactly_one_does(root: str) -> None:
     barrier = threading.Barrier(8)
     created: list[int] = []
 
     def create(number: int) -> None:
-        place = DirectoryPlace(tmp_path)
+        place = champion_place(root)
         barrier.wait()
-        if place.create("demo/000001.json", str(number).encode() * 1000):
+        if place.create("demo/000001.json", content(number)):
             created.append(number)
+
+    def content(number: int) -> bytes:
+        return str(number).encode() * 1000
 
     threads = [threading.Thread(target=create, args=[number]) for number in range(8)]
     for thread in threads:
@@ -71,9 +93,14 @@ def test_of_many_that_create_at_once_exactly_one_does(tmp_path: Path) -> None:
         thread.join()
 
     assert len(created) == 1
-    assert DirectoryPlace(tmp_path).read("demo/000001.json") == str(created[0]).encode() * 1000
-    assert DirectoryPlace(tmp_path).names("demo") == ["000001.json"]
-    assert [path.name for path in (tmp_path / "demo").iterdir()] == ["000001.json"]
+    assert champion_place(root).read("demo/000001.json") == content(created[0])
+    assert champion_place(root).names("demo") == ["000001.json"]
+
+
+def test_nothing_else_is_left_in_a_directory(tmp_path: Path) -> None:
+    place = DirectoryPlace(tmp_path)
+    assert [place.create("a", content) for content in (b"1", b"2")] == [True, False]
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_going_back_is_a_new_number_with_the_old_contents(
@@ -94,14 +121,14 @@ def test_going_back_is_a_new_number_with_the_old_contents(
         roll_back(champions, 9, "no such")
 
 
-def test_contents_are_copied_out_only_as_they_went_in(champions: Champions, tmp_path: Path) -> None:
+def test_contents_are_copied_out_only_as_they_went_in(
+    champions: Champions, root: str, tmp_path: Path
+) -> None:
     record = added(champions, tmp_path, 1, "w1")
     champions.fetch(record, "models/joint", tmp_path / "out")
     assert (tmp_path / "out" / "weights").read_text() == "w1"
 
-    place = Path(champions.address(record, "models/joint/weights"))
-    place.chmod(0o644)
-    place.write_text("w2")
+    spoil(root, f"demo/contents/{record.content}/models/joint/weights", b"w2")
 
     with pytest.raises(InputError, match="weights: is damaged"):
         champions.fetch(record, "models/joint", tmp_path / "again")
@@ -117,10 +144,10 @@ def test_contents_are_copied_out_only_as_they_went_in(champions: Champions, tmp_
     ],
 )
 def test_a_damaged_record_is_named(
-    champions: Champions, tmp_path: Path, content: str, problem: str
+    champions: Champions, root: str, tmp_path: Path, content: str, problem: str
 ) -> None:
     added(champions, tmp_path, 1, "w1")
-    (tmp_path / "root" / "demo" / "000001.json").write_text(content)
+    spoil(root, "demo/000001.json", content.encode())
 
     with pytest.raises(InputError, match=f"000001.json.*{problem}"):
         champions.current()

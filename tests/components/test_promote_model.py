@@ -4,15 +4,16 @@ import json
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kfp import dsl
 
-from components.champion_place import DirectoryPlace
+from components.champion_place import DirectoryPlace, champion_place
 from components.champions import Champions
 from components.ensemble_modalities.component import ensemble_modalities
 from components.promote_model.component import promote_model
-from components.promotion import Candidate, promote
+from components.promotion import Candidate, Outcome, promote
 from components.sections import promotion_to_json
 from frhead_core.config import Promotion, Recipe, recipe_to_json
 from frhead_core.evaluation.scores import Scores
@@ -193,25 +194,35 @@ def test_a_champion_of_other_data_scores_the_samples_of_these(
     assert outcome.decision.comparison.outcomes[0].only_second == 0
 
 
+@pytest.mark.parametrize("kind", ["directory", "object storage"])
 def test_of_two_that_promote_at_once_one_is_the_champion_and_the_other_is_compared_with_it(
-    prepared, trained, tiny: Recipe, tmp_path: Path
+    prepared, trained, tiny: Recipe, tmp_path: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:
     """Both read that there is no champion before either creates one."""
+    storage = kind == "object storage"
+    root = str(request.getfixturevalue("bucket") / "champions") if storage else str(tmp_path / "r")
     both = threading.Barrier(2)
 
-    class Meeting(DirectoryPlace):
+    class Meeting:
+        """A champion root where two meet before the first champion."""
+
+        def __init__(self) -> None:
+            self._place = champion_place(root)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._place, name)
+
         def names(self, folder: str) -> list[str]:
-            found = super().names(folder)
+            found = self._place.names(folder)
             if not found:
-                both.wait(timeout=30)
+                both.wait(timeout=60)
             return found
 
-    outcomes = {}
+    outcomes: dict[str, Outcome] = {}
 
     def run(name: str) -> None:
-        champions = Champions(Meeting(tmp_path / "root"), tiny.name)
         made = candidate(prepared, tiny, trained[name], tmp_path, name)
-        outcomes[name] = promote(made, champions, Reporter())
+        outcomes[name] = promote(made, Champions(Meeting(), tiny.name), Reporter())
 
     threads = [threading.Thread(target=run, args=[name]) for name in ("joint", "bone")]
     for thread in threads:
@@ -224,3 +235,5 @@ def test_of_two_that_promote_at_once_one_is_the_champion_and_the_other_is_compar
     assert first.decision.champion is None
     assert second.decision.champion == 1
     assert second.decision.comparison is not None
+    numbers = Champions(champion_place(root), tiny.name).numbers()
+    assert numbers == ([1] if second.record is None else [1, 2])

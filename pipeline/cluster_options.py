@@ -1,0 +1,106 @@
+# ruff: noqa: PLC0415 - heavy imports wait until they are needed, so that --help answers at once
+"""Options of the commands that speak to a cluster, or else to this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from frhead_core.errors import InputError
+from pipeline import options
+
+if TYPE_CHECKING:
+    from pipeline.kubeflow_api import KubeflowApi
+    from pipeline.run_engine import RunEngine
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_API_OPTIONS = (
+    click.option(
+        "--endpoint",
+        envvar="FRHEAD_KFP_ENDPOINT",
+        show_envvar=True,
+        metavar="URL",
+        help="Of the Kubeflow Pipelines API, such as https://kubeflow.example.org/pipeline.",
+    ),
+    click.option(
+        "--namespace",
+        envvar="FRHEAD_KFP_NAMESPACE",
+        show_envvar=True,
+        default="",
+        help="Of the runs, where several users share Kubeflow.",
+    ),
+    click.option(
+        "--token-file",
+        envvar="FRHEAD_KFP_TOKEN_FILE",
+        show_envvar=True,
+        type=options.FILE,
+        help="Holds the token to log in with.",
+    ),
+    click.option(
+        "--ca-file", type=options.FILE, help="Certificates to check the endpoint's against."
+    ),
+)
+
+
+def api_options(command: _Command) -> _Command:
+    """Where the API is, and how to log in."""
+    for option in reversed(_API_OPTIONS):
+        command = option(command)
+    return command
+
+
+def engine_options(command: _Command) -> _Command:
+    """Where runs are: in a work directory of this machine, or at an endpoint."""
+    return click.option(
+        "--work-directory",
+        type=options.FOLDER,
+        default=Path("runs"),
+        show_default=True,
+        help="Of the runs of this machine; counts without --endpoint.",
+    )(api_options(command))
+
+
+API_NAMES = ("endpoint", "namespace", "token_file", "ca_file")
+
+
+def kubeflow_api(given: Mapping[str, Any]) -> KubeflowApi:
+    """The API that the options name.
+
+    Raises:
+        InputError: If there is none, or it is no address.
+    """
+    from pipeline.kubeflow_api import Endpoint, KubeflowApi
+
+    if not given["endpoint"]:
+        raise InputError("no cluster is named", field="--endpoint")
+    return KubeflowApi(
+        Endpoint(
+            url=given["endpoint"],
+            namespace=given["namespace"],
+            token_file=given["token_file"],
+            ca_file=given["ca_file"],
+        )
+    )
+
+
+def run_engine(given: Mapping[str, Any]) -> RunEngine:
+    """The runs that the options name."""
+    if given["endpoint"]:
+        from pipeline.kubeflow_runs import KubeflowRuns
+
+        return KubeflowRuns(kubeflow_api(given))
+    from pipeline.local_runs import LocalRuns
+
+    return LocalRuns(given["work_directory"].resolve())
+
+
+def apart(given: Mapping[str, Any], names: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values of some options, and the rest."""
+    return (
+        {name: given[name] for name in names},
+        {name: value for name, value in given.items() if name not in names},
+    )
