@@ -27,6 +27,7 @@ _COMMANDS = (
     "predict",
     "champion",
     "compile",
+    "console",
     "benchmarks",
     "import-weights",
     "export-model",

@@ -29,7 +29,11 @@ BELOW = {
     "pipeline": {"pipeline", "components", "frhead_core"},
 }
 # Which of the optional dependencies each room may import.
-EXTRAS = {"frhead_core": ["onnx"], "components": ["pipeline"], "pipeline": ["pipeline", "hub"]}
+EXTRAS = {
+    "frhead_core": ["onnx"],
+    "components": ["pipeline"],
+    "pipeline": ["pipeline", "hub", "console"],
+}
 OUTSIDE_THE_SCIENCE = {
     "click", "kfp", "kfp_server_api", "minio", "boto3", "docker", "kubernetes",
     "fastapi", "starlette", "uvicorn", "flask", "requests", "httpx", "aiohttp",
