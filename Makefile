@@ -19,7 +19,7 @@ help:  ## list the targets
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch==2.13.0
-	$(PIP) --editable ".[training,pipeline,onnx,hub,dev]"
+	$(PIP) --editable ".[training,pipeline,console,onnx,hub,dev]"
 	@touch $@
 
 install: $(INSTALLED)  ## set up .venv with the exact versions of constraints.txt

@@ -30,6 +30,7 @@ _COMMANDS = (
     "submit",
     "runs",
     "schedule",
+    "console",
     "benchmarks",
     "import-weights",
     "export-model",

@@ -32,7 +32,7 @@ BELOW = {
 EXTRAS = {
     "frhead_core": ["training", "onnx"],
     "components": ["executor", "storage"],
-    "pipeline": ["pipeline", "hub"],
+    "pipeline": ["pipeline", "hub", "console"],
 }
 OUTSIDE_THE_SCIENCE = {
     "click", "kfp", "kfp_server_api", "minio", "boto3", "docker", "kubernetes",

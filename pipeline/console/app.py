@@ -1,0 +1,61 @@
+"""The web console as an application: its parts put together."""
+
+from __future__ import annotations
+
+from fastapi import Depends, FastAPI
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.staticfiles import StaticFiles
+
+from frhead_core import __version__
+from pipeline.console.failures import handle_failures
+from pipeline.console.headers import RequestLimit, SecurityHeaders
+from pipeline.console.pages import STATIC
+from pipeline.console.prefix import UnderPrefix
+from pipeline.console.routes import api, health, login, run, runs
+from pipeline.console.security import check_request
+from pipeline.console.session_key import session_key
+from pipeline.console.settings import ConsoleSettings
+from pipeline.local_runs import LocalRuns
+
+_ROUTERS = (health.router, login.router, runs.router, run.router, api.router)
+# Without a token the browser's idea of this machine's name is the protection: a page of another
+# site, whose name was made to point here, must not be answered.
+_OWN_NAMES = ["localhost", "127.0.0.1", "[::1]"]
+
+
+def create_app(settings: ConsoleSettings) -> FastAPI:
+    """The console over a work directory.
+
+    Raises:
+        InputError: If the work directory cannot be written.
+    """
+    key = session_key(settings.own_folder)
+    app = FastAPI(
+        title="FR-Head console",
+        version=__version__,
+        dependencies=[Depends(check_request)],
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # these pages load scripts from other hosts
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    app.state.runs = LocalRuns(settings.work_directory.resolve())
+    for router in _ROUTERS:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    handle_failures(app)
+    # The last one added is the first to see a request.
+    app.add_middleware(
+        SessionMiddleware,
+        secret_key=key,
+        session_cookie="frhead_session",
+        path=settings.prefix or "/",
+        same_site="strict",
+    )
+    app.add_middleware(RequestLimit, limit=settings.upload_limit)
+    if settings.token is None:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=_OWN_NAMES)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(UnderPrefix, prefix=settings.prefix)
+    return app

@@ -1,0 +1,44 @@
+"""What routes ask for: the runs, one run by its name, and a checked form."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Path
+from starlette.datastructures import FormData
+from starlette.requests import Request
+
+from pipeline.console.failures import NoSuchThingError
+from pipeline.console.security import checked_form
+from pipeline.local_runs import LocalRuns
+from pipeline.run_engine import RunRecord
+from pipeline.run_folder import RunFolder
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$"  # no separator, no parent folder
+Name = Annotated[str, Path(pattern=NAME_PATTERN)]
+
+
+def _runs(request: Request) -> LocalRuns:
+    runs: LocalRuns = request.app.state.runs
+    return runs
+
+
+Runs = Annotated[LocalRuns, Depends(_runs)]
+CheckedForm = Annotated[FormData, Depends(checked_form)]
+
+
+def _run_folder(name: Name, runs: Runs) -> RunFolder:
+    folder = RunFolder(runs.work_directory / name)
+    if not (folder.path / "run.json").is_file():
+        raise NoSuchThingError(f"There is no run {name}.")
+    return folder
+
+
+Folder = Annotated[RunFolder, Depends(_run_folder)]
+
+
+def _run_record(folder: Folder, runs: Runs) -> RunRecord:
+    return runs.run(folder.name)
+
+
+Record = Annotated[RunRecord, Depends(_run_record)]

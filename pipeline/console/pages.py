@@ -1,0 +1,63 @@
+"""Pages: templates that escape everything, and the few words and figures that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from frhead_core.progress import format_duration
+from pipeline.console import security
+
+FOLDER = Path(__file__).parent
+STATIC = FOLDER / "static"
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=jinja2.StrictUndefined,
+)
+
+
+def page(
+    request: Request, template: str, context: Mapping[str, Any], status_code: int = 200
+) -> HTMLResponse:
+    """A page or a part of one.
+
+    Args:
+        request: Whose session and prefix the page is for.
+        template: Name of its template.
+        context: What the template asks for; ``path``, ``url`` and ``csrf`` are always there.
+        status_code: Of the answer.
+    """
+    shared = {
+        "path": security.path_of(request),
+        "url": lambda path: request.scope.get("root_path", "") + path,
+        "csrf": security.csrf_token(request),
+        "protected": request.app.state.settings.token is not None,
+    }
+    text = _ENVIRONMENT.get_template(template).render({**shared, **context})
+    return HTMLResponse(text, status_code=status_code)
+
+
+def duration(started: datetime | None, ended: datetime | None) -> str:
+    """How long something took; until now while it goes on, and empty before it starts."""
+    if started is None:
+        return ""
+    return format_duration(((ended or datetime.now(started.tzinfo)) - started).total_seconds())
+
+
+def moment(time: datetime | None) -> str:
+    """A time for people, in the time zone of this machine."""
+    return "" if time is None else time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+_ENVIRONMENT.filters["moment"] = moment
+_ENVIRONMENT.globals["duration"] = duration

@@ -1,0 +1,69 @@
+"""What the console is told when it starts."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from frhead_core.errors import InputError
+
+_GIBIBYTE = 2**30
+SHORTEST_TOKEN = 16
+
+
+@dataclass(frozen=True)
+class ConsoleSettings:
+    """Settings of the web console.
+
+    Attributes:
+        work_directory: Whose runs are shown and started.
+        host: Address to listen on; any but this machine's own needs a token.
+        port: Port to listen on.
+        token: What a browser or program has to show; None where only this machine can ask.
+        prefix: Path under which a reverse proxy serves the console, like ``/frhead``.
+        upload_limit: Largest request, in bytes.
+    """
+
+    work_directory: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    token: str | None = None
+    prefix: str = ""
+    upload_limit: int = 8 * _GIBIBYTE
+
+    def __post_init__(self) -> None:
+        if self.token is None and not is_loopback(self.host):
+            raise InputError(
+                "anyone who reaches this address could start programs here",
+                field="host",
+                found=self.host,
+                expected="127.0.0.1, or a token",
+                hint="Put a token into the environment variable FRHEAD_CONSOLE_TOKEN",
+            )
+        if self.token is not None and len(self.token) < SHORTEST_TOKEN:
+            raise InputError(
+                "is too short to be secret",
+                field="token",
+                found=f"{len(self.token)} characters",
+                expected=f"at least {SHORTEST_TOKEN}",
+            )
+        if self.prefix and (not self.prefix.startswith("/") or self.prefix.endswith("/")):
+            raise InputError(
+                "is no path prefix", field="prefix", found=self.prefix, expected="like /frhead"
+            )
+
+    @property
+    def own_folder(self) -> Path:
+        """Where the console keeps what is its own."""
+        return self.work_directory / "console"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
