@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from frhead_core.models.registry import build_model
 from frhead_core.skeletons import skeleton
 from frhead_core.training.artifact import write_artifact
 from frhead_core.training.checkpoint import contiguous_state
+
+_FOREIGN_OBJECT = re.compile(r"Unsupported global: GLOBAL (\S+)")
 
 
 @dataclass(frozen=True)
@@ -143,19 +146,53 @@ def _read_state(file: Path) -> dict[str, Tensor]:
         raise InputError(
             "is not a file of weights that can be read safely",
             file=file,
-            found=str(error).splitlines()[0],
+            found=_why_unreadable(error),
             expected="a state dictionary saved by torch.save",
         ) from error
-    if not isinstance(content, Mapping) or not all(
-        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in content.items()
-    ):
+    if not isinstance(content, Mapping):
         raise InputError(
             "is not a state dictionary",
             file=file,
             found=type(content).__name__,
             expected="parameter names to tensors",
         )
+    for name, tensor in content.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise InputError(
+                "is not a state dictionary",
+                file=file,
+                field=str(name),
+                found=type(tensor).__name__,
+                expected="parameter names to tensors",
+            )
+    _refuse_unusable(content, file)
     return dict(content)
+
+
+def _why_unreadable(error: Exception) -> str:
+    """What torch says of a file, without its advice to read it unsafely."""
+    said = str(error)
+    foreign = _FOREIGN_OBJECT.search(said)
+    if foreign:
+        return f"objects of {foreign[1]}, which are not read"
+    return (said.splitlines() or [""])[0] if isinstance(error, RuntimeError) else "something else"
+
+
+def _refuse_unusable(tensors: Mapping[str, Tensor], file: Path) -> None:
+    """Refuse tensors that no weights can be made of; a model of them would recognise nothing."""
+    for name, tensor in tensors.items():
+        numbers = not tensor.is_complex() and not tensor.is_quantized
+        if not numbers or tensor.layout != torch.strided or tensor.is_meta:
+            kind = f"{tensor.dtype}, {tensor.layout}, on {tensor.device}"
+            raise InputError(
+                "cannot be used as weights",
+                file=file,
+                field=name,
+                found=kind,
+                expected="dense tensors of real numbers",
+            )
+        if not torch.isfinite(tensor).all():
+            raise InputError("holds numbers that are not finite", file=file, field=name)
 
 
 def _adapted_recipe(

@@ -161,11 +161,13 @@ class Malicious:
     ("content", "message"),
     [
         ({"fc.weight": Malicious()}, "cannot|read safely"),
+        (torch.nn.Linear(1, 1), r"found objects of torch\.nn\.modules\.linear\.Linear, which are"),
         ([1, 2], "is not a state dictionary.*found list"),
+        ({"epoch": 3, "state": {}}, "epoch: is not a state dictionary; found int"),
         ({"other": ONE}, "those of no backbone.*found other"),
         ({}, "those of no backbone.*found no names"),
     ],
-    ids=["malicious", "list", "another network", "empty"],
+    ids=["malicious", "module", "list", "checkpoint", "another network", "empty"],
 )
 def test_what_is_no_state_of_the_reference_is_refused(
     content: Any, message: str, demo: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -182,8 +184,15 @@ def test_what_is_no_state_of_the_reference_is_refused(
         ({"extra": ONE}, r"found extra \(1,\)"),
         ({"data_bn.weight": None}, r"do not fit.*found no data_bn\.weight$"),
         ({"fc.weight": None}, r"fc\.weight: has no classifier"),
+        ({"fc.bias": torch.full((10,), torch.nan)}, r"fc\.bias: holds numbers that are not finite"),
+        ({"fc.bias": torch.zeros(10).to_sparse()}, r"fc\.bias: cannot be used.*sparse_coo"),
+        ({"fc.bias": torch.zeros(10, device="meta")}, r"fc\.bias: cannot be used.*on meta"),
+        ({"fc.bias": torch.zeros(10, dtype=torch.complex64)}, r"fc\.bias: cannot be .*complex64"),
     ],
-    ids=["few outputs", "unknown name", "missing", "no classifier"],
+    ids=[
+        *("few outputs", "unknown name", "missing", "no classifier"),
+        *("not finite", "sparse", "without data", "complex"),
+    ],
 )
 def test_what_does_not_fit_is_refused_by_name(
     change: dict[str, torch.Tensor | None],
@@ -210,7 +219,7 @@ def refused(content: Any, message: str, demo: Recipe, tmp_path: Path) -> None:
 
 def test_a_plain_pickle_and_a_missing_file_are_refused(demo: Recipe, tmp_path: Path) -> None:
     file = tmp_path / "w.pt"
-    for content in (pickle.dumps(Malicious()), b"no weights"):
+    for content in (pickle.dumps(Malicious()), b"no weights", b""):
         file.write_bytes(content)
         with pytest.raises(InputError, match="read safely"):
             import_weights(
