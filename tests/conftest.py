@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from frhead_core.config import Preparation, load_recipe
 from frhead_core.data.datasets import (
@@ -23,6 +25,20 @@ __all__ = ["bucket", "faulty_store", "proxy", "s3_address", "store"]  # fixtures
 # What a call takes depends on the machine, and the first one on whether there is machine code yet.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.hookimpl(optionalhook=True)  # there is no such hook without xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Container tests go to one worker, which makes one engine; all others one by one.
+
+    The marker ``xdist_group`` does the same, but has no effect with pytest 9.2 and xdist 3.8.
+    """
+    return _ContainersTogether(config, log)
+
+
+class _ContainersTogether(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return "containers" if nodeid.startswith("tests/containers/") else nodeid
 
 
 @pytest.fixture(scope="session")

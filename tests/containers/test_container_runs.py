@@ -19,7 +19,7 @@ import pytest
 
 from pipeline.step_containers import RUN_LABEL
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("docker")]
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 EPOCHS = 12
 SETTINGS = (

@@ -10,7 +10,7 @@ import pytest
 
 from tests.containers.engine import ROOT
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("docker")]
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
 BOTH = pytest.mark.parametrize("name", ["data", "trainer"])
 
 EXECUTOR = """

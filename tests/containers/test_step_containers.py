@@ -25,7 +25,7 @@ from pipeline.step_containers import (
 )
 from pipeline.step_runner import StepEnd, StepTask
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("docker")]
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
 MEBIBYTE = 2**20
 PLAIN = StepNeeds()
 
