@@ -30,6 +30,7 @@ _COMMANDS = (
     "submit",
     "runs",
     "schedule",
+    "data",
     "console",
     "benchmarks",
     "import-weights",

@@ -180,7 +180,7 @@ def download_file(
             if old != partial:
                 old.unlink()
         with partial.open("a+b") as file, _alone(file, location):
-            expected, name = _expected_checksum(facts, sha256)
+            expected, name = expected_checksum(facts, sha256)
             found = _fetch(facts, file, store, reporter, part_bytes, name)
             if expected is not None and found != expected:
                 partial.unlink()
@@ -213,7 +213,8 @@ def _alone(file: BinaryIO, location: Location) -> Iterator[None]:
     yield
 
 
-def _expected_checksum(facts: ObjectFacts, sha256: str | None) -> tuple[str | None, str]:
+def expected_checksum(facts: ObjectFacts, sha256: str | None) -> tuple[str | None, str]:
+    """What an object's checksum should be (None where nothing says so), and of which kind."""
     if sha256 or facts.sha256:
         return sha256 or facts.sha256, "sha256"
     plain = len(facts.etag) == _MD5_DIGITS and "-" not in facts.etag
