@@ -195,6 +195,15 @@ def test_the_top_classes_have_their_names_and_probabilities(
     assert np.log(shares[0] / shares[1]) == pytest.approx(first - second, abs=1e-4)
 
 
+def test_logits_that_are_not_finite_are_no_prediction(tmp_path: Path) -> None:
+    recipe = override(load_recipe("demo"), TINY)  # NTU's transforms keep sizes
+    predictor = Predictor([ModelArtifact.open(write_untrained(tmp_path / "m", recipe))])
+    far = np.random.default_rng(0).normal(size=(40, 25, 3)) * 1e37
+    np.save(tmp_path / "far.npy", far)
+    with pytest.raises(InputError, match=r"far\.npy: the joint model's logits are not finite"):
+        predictor.predict(tmp_path / "far.npy")
+
+
 def test_a_model_may_name_its_classes_itself(tmp_path: Path) -> None:
     recipe = override(load_recipe("nw-ucla"), [*TINY, "classes=2"])
     names = ["this", "that"]
