@@ -214,6 +214,12 @@ def test_a_model_may_name_its_classes_itself(tmp_path: Path) -> None:
         Predictor([ModelArtifact.open(model)])
 
 
+def test_classes_that_nobody_has_named_go_by_their_numbers(tmp_path: Path) -> None:
+    recipe = override(load_recipe("nw-ucla"), [*TINY, "dataset=own", "name=mine", "classes=3"])
+    model = write_untrained(tmp_path / "m", recipe)
+    assert Predictor([ModelArtifact.open(model)]).classes == ("0", "1", "2")
+
+
 @pytest.fixture
 def models(tmp_path: Path) -> dict[str, ModelArtifact]:
     recipe = override(load_recipe("nw-ucla"), TINY)
