@@ -11,6 +11,9 @@ from frhead_core.training.artifact import ModelArtifact
 def class_names(model: ModelArtifact) -> tuple[str, ...]:
     """Names of a model's classes by index: its own, or where it has none those of its dataset.
 
+    Of recordings of one's own only a trained model knows the names; with imported weights their
+    numbers stand for them.
+
     Raises:
         InputError: If there are not as many as the model has classes.
     """
@@ -30,4 +33,6 @@ def class_names(model: ModelArtifact) -> tuple[str, ...]:
 def _of_dataset(model: ModelArtifact) -> tuple[str, ...]:
     """Names that the dataset has for what the model was trained on; all if those are too few."""
     every, labels = find_dataset(model.recipe.dataset).classes, model.recipe.trained_labels
+    if not every:
+        return tuple(map(str, labels))
     return ClassMap(labels).names(every) if max(labels) < len(every) else every

@@ -118,12 +118,16 @@ class Predictor:
         """Read a recording and say what is done in it.
 
         Raises:
-            InputError: If it cannot be used (see :func:`read_recording`).
+            InputError: If it cannot be used (see :func:`read_recording`), or a logit is not finite.
         """
-        return self.predict_sequence(read_recording(path, self.recipe), path.stem)
+        return self.predict_sequence(read_recording(path, self.recipe), str(path))
 
     def predict_sequence(self, sequence: np.ndarray, name: str) -> Prediction:
-        """Say what is done in a centred sequence, (M, T, V, C), by the test-time transforms."""
+        """Say what is done in a centred sequence, (M, T, V, C), by the test-time transforms.
+
+        Raises:
+            InputError: If a logit is not finite.
+        """
         batch = RaggedBatch.of_one(name, sequence)
         logits = {
             modality: output_of(
@@ -131,6 +135,13 @@ class Predictor:
             )
             for modality, member in self._members.items()
         }
+        for modality, of_one in logits.items():
+            if not np.isfinite(of_one).all():
+                raise InputError(
+                    f"the {modality} model's logits are not finite",
+                    field=name,
+                    expected="coordinates in metres, and weights that are finite",
+                )
         if len(logits) == 1:
             return Prediction(next(iter(logits.values()))[0], self.classes)
         return Prediction(weighted_sum(logits, self.weights)[0], self.classes)

@@ -195,6 +195,15 @@ def test_the_top_classes_have_their_names_and_probabilities(
     assert np.log(shares[0] / shares[1]) == pytest.approx(first - second, abs=1e-4)
 
 
+def test_logits_that_are_not_finite_are_no_prediction(tmp_path: Path) -> None:
+    recipe = override(load_recipe("demo"), TINY)  # NTU's transforms keep sizes
+    predictor = Predictor([ModelArtifact.open(write_untrained(tmp_path / "m", recipe))])
+    far = np.random.default_rng(0).normal(size=(40, 25, 3)) * 1e37
+    np.save(tmp_path / "far.npy", far)
+    with pytest.raises(InputError, match=r"far\.npy: the joint model's logits are not finite"):
+        predictor.predict(tmp_path / "far.npy")
+
+
 def test_a_model_may_name_its_classes_itself(tmp_path: Path) -> None:
     recipe = override(load_recipe("nw-ucla"), [*TINY, "classes=2"])
     names = ["this", "that"]
@@ -203,6 +212,12 @@ def test_a_model_may_name_its_classes_itself(tmp_path: Path) -> None:
     model = write_untrained(tmp_path / "m", recipe, classes=[*names, "more"])
     with pytest.raises(InputError, match=r"metadata\.json: classes: .* found 3; expected 2"):
         Predictor([ModelArtifact.open(model)])
+
+
+def test_classes_that_nobody_has_named_go_by_their_numbers(tmp_path: Path) -> None:
+    recipe = override(load_recipe("nw-ucla"), [*TINY, "dataset=own", "name=mine", "classes=3"])
+    model = write_untrained(tmp_path / "m", recipe)
+    assert Predictor([ModelArtifact.open(model)]).classes == ("0", "1", "2")
 
 
 @pytest.fixture

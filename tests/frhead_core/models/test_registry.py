@@ -221,7 +221,7 @@ def parameters(recipe: Recipe) -> int:
     return sum(parameter.numel() for parameter in build_model(recipe).parameters())
 
 
-@every_backbone
+@pytest.mark.parametrize("backbone", PARAMETERS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_as_many_parameters_as_the_reference(backbone: str, shape: str) -> None:
     recipe = override(load_recipe(shape), {"model.backbone": backbone})
