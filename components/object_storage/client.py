@@ -27,6 +27,7 @@ from components.object_storage.connection import Settings
 from components.object_storage.errors import (
     DAMAGED_ON_THE_WAY,
     ChangedObjectError,
+    MissingBucketError,
     MissingObjectError,
     ObjectStorageError,
     asking,
@@ -144,11 +145,24 @@ class ObjectStore:
             parsedate_to_datetime(date) if date else None,
         )
 
+    def find(self, location: Location) -> ObjectFacts | None:
+        """Facts about an object; None if there is none.
+
+        Raises:
+            ObjectStorageError: If there is no such bucket, or the server refuses.
+        """
+        try:
+            return self.head(location)
+        except MissingBucketError:
+            raise
+        except MissingObjectError:
+            return None
+
     def _refuse_missing_bucket(self, location: Location) -> None:
         """An answer to HEAD says only that something is missing."""
         with asking(location):
             if not self._client.bucket_exists(location.bucket):
-                raise MissingObjectError(
+                raise MissingBucketError(
                     "the bucket does not exist",
                     file=f"s3://{location.bucket}",
                     hint="Make it, or correct its name",
@@ -305,23 +319,6 @@ def _changed(location: Location) -> ChangedObjectError:
         file=str(location),
         hint="Start again; nothing was made from two versions",
     )
-
-
-def create_if_absent(location: Location, content: bytes, store: ObjectStore | None = None) -> bool:
-    """Create an object unless there is one (``If-None-Match: *``).
-
-    Args:
-        location: The object.
-        content: Different for every writer, so that it tells who succeeded.
-        store: The server; None for the one that the environment names.
-
-    Returns:
-        Whether it was created by this call.
-
-    Raises:
-        ObjectStorageError: If the server refuses or cannot be reached.
-    """
-    return (store or ObjectStore()).put_if_absent(location, content)
 
 
 def checked(content: bytes) -> dict[str, str]:

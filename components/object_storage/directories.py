@@ -13,16 +13,17 @@ from components.object_storage.client import ObjectFacts, ObjectStore
 from components.object_storage.errors import MissingObjectError, ObjectStorageError
 from components.object_storage.location import Location
 from components.object_storage.transfer import (
+    MEGABYTE,
     checksum_of,
     download_file,
     expected_checksum,
+    readable,
     upload_file,
 )
 from frhead_core.errors import InputError
 from frhead_core.progress import SILENT, Reporter, reporting
 
 T = TypeVar("T")
-_MEGABYTE = 1_000_000
 _PARTIAL = re.compile(r"\..*\.[0-9a-f]{12}\.part")  # what an interrupted download leaves
 
 
@@ -74,9 +75,7 @@ def pull(
         ObjectStorageError: If nothing is there, a key would lead out of the folder, or the server
             refuses or cannot be reached.
     """
-    stored = objects_of(location, store)
-    if not stored:
-        raise MissingObjectError("does not exist, and nothing is below it", file=str(location))
+    stored = _stored(location, store)
     places = {name: _within(path, name, facts) for name, facts in stored.items()}
     sizes = {name: facts.size for name, facts in stored.items()}
 
@@ -98,9 +97,7 @@ def verify(
         InputError: If a file cannot be read.
         ObjectStorageError: If nothing is there, or the server refuses or cannot be reached.
     """
-    stored = objects_of(location, store)
-    if not stored:
-        raise MissingObjectError("does not exist, and nothing is below it", file=str(location))
+    stored = _stored(location, store)
     files = files_of(path) if path is not None else {}
     unrecorded: list[str] = []
     differences: list[str] = []
@@ -145,12 +142,15 @@ def objects_of(location: Location, store: ObjectStore) -> dict[str, ObjectFacts]
     }
     if below or not location.key:
         return dict(sorted(below.items()))
-    try:
-        return {"": store.head(location)}
-    except MissingObjectError as error:
-        if "bucket" in error.problem:
-            raise
-        return {}
+    facts = store.find(location)
+    return {} if facts is None else {"": facts}
+
+
+def _stored(location: Location, store: ObjectStore) -> dict[str, ObjectFacts]:
+    stored = objects_of(location, store)
+    if not stored:
+        raise MissingObjectError("does not exist, and nothing is below it", file=str(location))
+    return stored
 
 
 def _below(location: Location, name: str) -> Location:
@@ -179,13 +179,10 @@ def _is_copy(file: Path, facts: ObjectFacts) -> bool:
 
 
 def _digest(path: Path, kind: str) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(
-                file, lambda: hashlib.new(kind, usedforsecurity=False)
-            ).hexdigest()
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", file=path) from error
+    with readable(path) as file:
+        return hashlib.file_digest(
+            file, lambda: hashlib.new(kind, usedforsecurity=False)
+        ).hexdigest()
 
 
 class _Share(Reporter):
@@ -199,12 +196,12 @@ class _Share(Reporter):
 
     def advance(self, amount: int = 1, **figures: float) -> None:
         self._within += amount
-        self._tell(self._bytes // _MEGABYTE + self._within)
+        self._tell(self._bytes // MEGABYTE + self._within)
 
     def finished(self, size: int) -> None:
         """Count a file of so many bytes, sent or not."""
         self._bytes, self._within = self._bytes + size, 0
-        self._tell(self._bytes // _MEGABYTE)
+        self._tell(self._bytes // MEGABYTE)
 
     def _tell(self, megabytes: int) -> None:
         if megabytes > self._told:
@@ -217,7 +214,7 @@ def _each(
 ) -> list[T]:
     share = _Share(reporter)
     results: list[T] = []
-    with reporting(reporter, task, sum(sizes.values()) // _MEGABYTE, "MB"):
+    with reporting(reporter, task, sum(sizes.values()) // MEGABYTE, "MB"):
         for name, size in sizes.items():
             results.append(work(name, share))
             share.finished(size)

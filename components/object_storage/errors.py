@@ -42,6 +42,10 @@ class MissingObjectError(ObjectStorageError):
     """There is no such object, or no such bucket."""
 
 
+class MissingBucketError(MissingObjectError):
+    """There is no such bucket."""
+
+
 class ChangedObjectError(ObjectStorageError):
     """An object was replaced while it was read."""
 
@@ -65,9 +69,10 @@ def asking(location: Location) -> Iterator[None]:
 
 def _refusal(code: str, location: Location) -> ObjectStorageError:
     problem, hint = _MEANINGS.get(code, (f"object storage refuses ({code})", None))
+    if code == "NoSuchBucket":
+        return MissingBucketError(problem, file=f"s3://{location.bucket}", hint=hint)
     kind = MissingObjectError if code.startswith("NoSuch") else ObjectStorageError
-    place = f"s3://{location.bucket}" if code == "NoSuchBucket" else location
-    return kind(problem, file=str(place), hint=hint)
+    return kind(problem, file=str(location), hint=hint)
 
 
 def _out_of_order(location: Location, what: str) -> ObjectStorageError:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from components.object_storage.client import ObjectFacts, ObjectStore
-from components.object_storage.errors import MissingObjectError, ObjectStorageError
+from components.object_storage.errors import ObjectStorageError
 from components.object_storage.location import Location
 from frhead_core.data.ordered import ordered_map
 from frhead_core.errors import InputError
@@ -22,7 +22,7 @@ PART_BYTES = 8 << 20
 _CONNECTIONS = 3
 _MOST_PARTS = 10_000
 _MD5_DIGITS = 32
-_MEGABYTE = 1_000_000
+MEGABYTE = 1_000_000
 
 
 def upload_file(
@@ -48,11 +48,11 @@ def upload_file(
         InputError: If the file cannot be read, or changes meanwhile.
         ObjectStorageError: If the server refuses or cannot be reached.
     """
-    with _readable(path) as file:
+    with readable(path) as file:
         before = os.fstat(file.fileno())
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         size = before.st_size
-        there = _there(location, store)
+        there = store.find(location)
         if there is not None and (there.size, there.sha256) == (size, sha256):
             reporter.message(f"{location}: there already")
             return there
@@ -76,15 +76,6 @@ def upload_file(
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise InputError("has changed while it was sent", file=path, hint="Send it again")
     return sent
-
-
-def _there(location: Location, store: ObjectStore) -> ObjectFacts | None:
-    try:
-        return store.head(location)
-    except MissingObjectError as error:
-        if "bucket" in error.problem:
-            raise
-        return None
 
 
 def _send_in_parts(
@@ -119,7 +110,7 @@ def _send_in_parts(
         store.finish_upload(location, upload, etags)
     except ObjectStorageError:
         # The answer to an earlier try may have been lost: then the upload has become the object.
-        there = _there(location, store)
+        there = store.find(location)
         if there is None or there.sha256 != sha256:
             raise
 
@@ -237,15 +228,8 @@ def _fetch(
     while piece := file.read(1 << 20):
         digest.update(piece)
     done = file.tell()
-
-    def fetch(begin: int) -> bytes:
-        length = min(part_bytes, facts.size - begin)
-        return store.read(facts.location, begin, length, facts.etag)
-
     with _megabytes(reporter, f"download {facts.location.name}", facts.size, done) as advance:
-        for content in ordered_map(
-            fetch, range(done, facts.size, part_bytes), threads=_CONNECTIONS
-        ):
+        for content in _pieces(facts, store, part_bytes, done):
             file.write(content)
             file.flush()
             digest.update(content)
@@ -253,23 +237,35 @@ def _fetch(
     return digest.hexdigest()
 
 
+def _pieces(
+    facts: ObjectFacts, store: ObjectStore, part_bytes: int, begin: int = 0
+) -> Iterator[bytes]:
+    """What an object holds from a place on, in order, several pieces being fetched at a time."""
+
+    def fetch(place: int) -> bytes:
+        length = min(part_bytes, facts.size - place)
+        return store.read(facts.location, place, length, facts.etag)
+
+    return ordered_map(fetch, range(begin, facts.size, part_bytes), threads=_CONNECTIONS)
+
+
 def checksum_of(facts: ObjectFacts, store: ObjectStore, reporter: Reporter = SILENT) -> str:
     """SHA-256 of what an object holds, read from the server from beginning to end."""
     digest = hashlib.sha256()
-
-    def fetch(begin: int) -> bytes:
-        length = min(PART_BYTES, facts.size - begin)
-        return store.read(facts.location, begin, length, facts.etag)
-
     with _megabytes(reporter, f"read {facts.location.name}", facts.size) as advance:
-        for content in ordered_map(fetch, range(0, facts.size, PART_BYTES), threads=_CONNECTIONS):
+        for content in _pieces(facts, store, PART_BYTES):
             digest.update(content)
             advance(len(content))
     return digest.hexdigest()
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[BufferedReader]:
+def readable(path: Path) -> Iterator[BufferedReader]:
+    """A file to read, whose errors are said in our terms.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             yield file
@@ -286,9 +282,9 @@ def _megabytes(
 
     def advance(amount: int) -> None:
         nonlocal counted
-        told = counted // _MEGABYTE
+        told = counted // MEGABYTE
         counted += amount
-        reporter.advance(counted // _MEGABYTE - told)
+        reporter.advance(counted // MEGABYTE - told)
 
-    with reporting(reporter, task, size // _MEGABYTE, "MB", done // _MEGABYTE):
+    with reporting(reporter, task, size // MEGABYTE, "MB", done // MEGABYTE):
         yield advance

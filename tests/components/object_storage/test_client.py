@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from components.object_storage.client import ObjectStore, Patience, create_if_absent
+from components.object_storage.client import ObjectStore, Patience
 from components.object_storage.connection import Settings
 from components.object_storage.errors import (
     ChangedObjectError,
@@ -151,7 +151,7 @@ def test_of_several_who_create_an_object_one_succeeds(store, bucket):
     place, won = bucket / "lock", []
 
     def create(number: int) -> None:
-        if create_if_absent(place, f"writer {number}".encode(), store):
+        if store.put_if_absent(place, f"writer {number}".encode()):
             won.append(number)
 
     threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
