@@ -6,15 +6,13 @@ writers one creates, and the others are told that it is there.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import uuid
 from pathlib import Path
 from typing import Protocol
 
 from components.object_storage.client import ObjectStore
 from components.object_storage.location import Location, is_uri
 from frhead_core.errors import InputError
+from frhead_core.files import create_atomically, has_scheme
 
 
 class ChampionPlace(Protocol):
@@ -44,24 +42,7 @@ class DirectoryPlace:
         self._root = root
 
     def create(self, name: str, content: bytes) -> bool:
-        path = self._root / name
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            # Unlike a rename a link fails where the name is taken, whoever else is trying.
-            path.hardlink_to(temporary)
-        except FileExistsError:
-            return False
-        except OSError as error:
-            raise InputError(f"cannot be written ({error.strerror})", file=path) from error
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-        return True
+        return create_atomically(self._root / name, content)
 
     def read(self, name: str) -> bytes:
         try:
@@ -117,7 +98,7 @@ def champion_place(root: str) -> ChampionPlace:
     """
     if is_uri(root):
         return S3Place(Location.parse(root))
-    if "://" in root:
+    if has_scheme(root):
         raise InputError(
             "champions cannot be kept there", found=root, expected="a directory, or s3://..."
         )

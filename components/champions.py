@@ -115,7 +115,7 @@ class Champions:
 
     def history(self) -> Iterator[ChampionRecord]:
         """All records, newest first."""
-        return map(self.record, reversed(self.numbers()))
+        return map(self._read, reversed(self.numbers()))
 
     def current(self) -> ChampionRecord | None:
         """The champion: the record with the highest number."""
@@ -127,13 +127,17 @@ class Champions:
         Raises:
             InputError: If there is no such number, or its record is damaged.
         """
-        name = self._record_name(number)
-        if number not in self.numbers():
+        numbers = self.numbers()
+        if number not in numbers:
             raise InputError(
                 f"{self.benchmark} has no champion {number}",
                 file=self._place.address(self.benchmark),
-                expected=", ".join(map(str, self.numbers())) or "a promotion first",
+                expected=", ".join(map(str, numbers)) or "a promotion first",
             )
+        return self._read(number)
+
+    def _read(self, number: int) -> ChampionRecord:
+        name = self._record_name(number)
         record = ChampionRecord.from_json(self._place.read(name), self._place.address(name))
         if (record.number, record.benchmark) != (number, self.benchmark):
             raise InputError(

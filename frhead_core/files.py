@@ -13,24 +13,54 @@ from pathlib import Path
 from frhead_core.errors import InputError
 
 
+def has_scheme(place: Path | str) -> bool:
+    """Whether a place is named by a URI, as in ``s3://bucket/key``, and not by a path."""
+    return "://" in str(place)
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path`` through a temporary sibling; folders are made as needed.
 
     Raises:
         InputError: If the file cannot be written; what was there before is still there then.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with _sibling(path, content) as temporary:
+        temporary.replace(path)
+
+
+def create_atomically(path: Path, content: bytes) -> bool:
+    """As :func:`write_atomically`, but only if there is no such file, whoever else is trying.
+
+    Returns:
+        Whether it was created.
+
+    Raises:
+        InputError: If it cannot be written.
+    """
+    with _sibling(path, content) as temporary:
+        try:
+            path.hardlink_to(temporary)  # unlike a rename it fails where the name is taken
+        except FileExistsError:
+            return False
+        return True
+
+
+@contextlib.contextmanager
+def _sibling(path: Path, content: bytes) -> Iterator[Path]:
+    """A complete file beside ``path`` under a name of its own, gone at the end if still there."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        yield temporary
     except OSError as error:
+        raise InputError(f"cannot be written ({error.strerror})", file=path) from error
+    finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise InputError(f"cannot be written ({error.strerror})", file=path) from error
 
 
 @contextlib.contextmanager

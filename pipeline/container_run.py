@@ -18,6 +18,7 @@ from components.object_storage.connection import (
     SESSION_TOKEN,
 )
 from frhead_core.errors import InputError
+from frhead_core.files import has_scheme
 from pipeline.code_version import package_root
 from pipeline.run_folder import RunFolder
 from pipeline.step_containers import (
@@ -91,7 +92,7 @@ class RunPlaces:
             ("promote_model",): (self.champions,),
         }
         return {
-            step for steps, places in uses.items() if any(map(_remote, places)) for step in steps
+            step for steps, places in uses.items() if any(map(has_scheme, places)) for step in steps
         }
 
 
@@ -145,8 +146,4 @@ def step_containers(
 
 
 def _local(*places: str) -> list[Path]:
-    return [Path(place) for place in places if place and not _remote(place)]
-
-
-def _remote(place: str) -> bool:
-    return "://" in place
+    return [Path(place) for place in places if place and not has_scheme(place)]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from frhead_core.backbones import BACKBONES
+from frhead_core.files import has_scheme
 
 if TYPE_CHECKING:
     from frhead_core.config import Modality, Recipe
@@ -23,7 +24,7 @@ class LocalPath(click.Path):
     """A path of this machine; a URI is refused, where click would make a folder called ``s3:``."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if "://" in str(value):
+        if has_scheme(value):
             self.fail(
                 f"{value} is not on this machine, and is not read from elsewhere here", param, ctx
             )
@@ -103,7 +104,7 @@ def champions_option(
 
 
 def _absolute_place(place: str) -> str:
-    return str(Path(place).absolute()) if place and "://" not in place else place
+    return str(Path(place).absolute()) if place and not has_scheme(place) else place
 
 
 def modalities_option(default: str | None = None) -> Callable[[_Command], _Command]:

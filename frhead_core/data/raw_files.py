@@ -20,6 +20,7 @@ from typing import BinaryIO, Protocol, cast
 from isal import isal_zlib
 
 from frhead_core.errors import InputError
+from frhead_core.files import has_scheme
 
 _LOCAL_HEADER = 30  # bytes, followed by a name and an extra field
 _ENCRYPTED = 0x1
@@ -94,7 +95,7 @@ OpenArchive = Callable[[str], AbstractContextManager[ArchiveBytes]]
 
 def raw_data(text: str) -> Place:
     """The raw data that a text names: one or several places, separated by commas."""
-    return text if _is_uri(text) else Path(text)
+    return text if has_scheme(text) else Path(text)
 
 
 def raw_places(raw: Place) -> tuple[Place, ...]:
@@ -102,11 +103,7 @@ def raw_places(raw: Place) -> tuple[Place, ...]:
     if isinstance(raw, Path) and raw.exists():
         return (raw,)
     places = [place.strip() for place in str(raw).split(",")]
-    return tuple(place if _is_uri(place) else Path(place) for place in places if place)
-
-
-def _is_uri(place: str) -> bool:
-    return "://" in place
+    return tuple(place if has_scheme(place) else Path(place) for place in places if place)
 
 
 @contextmanager
