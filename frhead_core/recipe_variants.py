@@ -23,6 +23,11 @@ def variant_names(benchmark: str) -> tuple[str, ...]:
     return (REFERENCE, *sorted(others))
 
 
+def recipe_beside(file: Path, benchmark: str) -> str | Path:
+    """A benchmark's name, or the place of a recipe as seen from a file that mentions it."""
+    return file.parent / benchmark if benchmark.endswith((".yaml", ".yml")) else benchmark
+
+
 def as_variant(recipe: Recipe, variant: str) -> Recipe:
     """A recipe with the settings of one of its variants.
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from frhead_core.errors import RecipeError
 
+_Settings = TypeVar("_Settings")
 Place = tuple[str, ...]
 """The keys that lead to a value, from the outermost; places in lists as numbers from 0."""
 
@@ -59,6 +60,32 @@ def read_settings(path: Path, what: str) -> tuple[dict[str, Any], dict[Place, in
             expected="a mapping of settings",
         )
     return data, _lines(node, path)
+
+
+def read_checked(
+    path: Path,
+    what: str,
+    kind: TypeAdapter[_Settings],
+    known_keys: Callable[[Place], Sequence[str]],
+) -> tuple[_Settings, dict[Place, int]]:
+    """The settings of a file, completely checked, and the lines of :func:`read_settings`.
+
+    Args:
+        path: The file.
+        what: What it should be, for the message.
+        kind: What checks them.
+        known_keys: The valid keys of a section.
+
+    Raises:
+        RecipeError: If it cannot be read, or a key or a value is not valid; the message names the
+            line.
+    """
+    data, lines = read_settings(path, what)
+    try:
+        return kind.validate_python(data), lines
+    except ValidationError as error:
+        # That a key of a mapping is meant is in pydantic's places but not in the file.
+        raise first_problem(error, path, lines, known_keys, left_out=("[key]",)) from error
 
 
 def _lines(node: yaml.Node | None, file: Path, prefix: Place = ()) -> dict[Place, int]:

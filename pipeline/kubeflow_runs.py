@@ -8,9 +8,8 @@ from itertools import islice
 from typing import Any
 
 from frhead_core.errors import InputError
-from frhead_core.settings_files import closest
 from pipeline.kubeflow_api import KubeflowApi
-from pipeline.run_engine import ENDED, RunRecord, RunState, StepRecord
+from pipeline.run_engine import ENDED, RunRecord, RunState, StepRecord, unknown_step
 
 _STATES: dict[str | None, RunState] = {
     "PENDING": "waiting",
@@ -52,13 +51,7 @@ class KubeflowRuns:
         tasks = _Tasks(self._get(run_id))
         known = dict(tasks.steps())
         if step not in known:
-            raise InputError(
-                "this run has no such step",
-                file=self.place,
-                found=step,
-                expected=", ".join(known) or "a run with steps",
-                hint=closest(step, known),
-            )
+            raise unknown_step(self.place, step, known)
         pods = tasks.pods(known[step])
         if not pods:
             return ""  # it has not started, or its result came from the cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,10 +16,9 @@ from components.events import FILE_NAME, EventReader
 from frhead_core.errors import InputError
 from frhead_core.settings_files import closest
 from pipeline.display import StepState
-from pipeline.run_engine import ENDED, RunRecord, RunState, StepRecord
+from pipeline.run_engine import ENDED, RunRecord, RunState, StepRecord, unknown_step
+from pipeline.run_folder import RECORD
 from pipeline.step_processes import LOG_NAME
-
-RECORD = "run.json"
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,8 @@ class LocalRuns:
         return str(self.work_directory)
 
     def runs(self, limit: int) -> list[RunRecord]:
-        names = sorted((path.parent.name for path in self._records()), reverse=True)
-        return [_run_record(self.work_directory / name) for name in names[:limit]]
+        newest = sorted(self._names(), reverse=True)[:limit]
+        return [_run_record(self.work_directory / name) for name in newest]
 
     def run(self, run_id: str) -> RunRecord:
         return _run_record(self._folder(run_id), with_steps=True)
@@ -43,13 +42,7 @@ class LocalRuns:
         steps = self._folder(run_id) / "steps"
         known = sorted(path.name for path in steps.glob("*"))
         if step not in known:
-            raise InputError(
-                "this run has no such step",
-                file=steps,
-                found=step,
-                expected=", ".join(known) or "a run with steps",
-                hint=closest(step, known),
-            )
+            raise unknown_step(steps, step, known)
         path = steps / step / LOG_NAME
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
@@ -74,21 +67,21 @@ class LocalRuns:
             raise InputError(
                 "only a run that failed or was stopped can go on", file=folder, found=state
             )
-        before = {run.id for run in self.runs(10_000)}
+        before = self._names()
         run_locally(local_run_of(_read(folder), self.work_directory))
-        return next(run.id for run in self.runs(10_000) if run.id not in before)
+        return max(self._names() - before)
 
-    def _records(self) -> Iterator[Path]:
+    def _names(self) -> set[str]:
         if not self.work_directory.is_dir():
             raise InputError(
                 "there is no such work directory",
                 file=self.work_directory,
                 hint="Name it with --work-directory, or a cluster with --endpoint",
             )
-        return self.work_directory.glob(f"*/{RECORD}")
+        return {path.parent.name for path in self.work_directory.glob(f"*/{RECORD}")}
 
     def _folder(self, run_id: str) -> Path:
-        names = [path.parent.name for path in self._records()]
+        names = self._names()
         if run_id not in names:
             raise InputError(
                 "there is no such run",

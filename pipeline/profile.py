@@ -11,11 +11,11 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from frhead_core.config import NotNegative, Positive, Switch
-from frhead_core.settings_files import MisplacedError, Place, first_problem, read_settings
+from frhead_core.settings_files import MisplacedError, Place, read_checked
 from pipeline.cluster_names import (
     Address,
     CheckpointPlace,
@@ -262,11 +262,7 @@ def read_profile(file: Path) -> Profile:
         RecipeError: If the file cannot be read, or a key or a value is not valid; the message
             names the line.
     """
-    data, lines = read_settings(file, "a cluster profile")
-    try:
-        return _PROFILE.validate_python(data)
-    except ValidationError as error:
-        raise first_problem(error, file, lines, _known_keys, left_out=("[key]",)) from error
+    return read_checked(file, "a cluster profile", _PROFILE, _known_keys)[0]
 
 
 def _known_keys(place: Place) -> list[str]:

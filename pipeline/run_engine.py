@@ -6,10 +6,13 @@ Pipelines endpoint (:mod:`pipeline.kubeflow_runs`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
+
+from frhead_core.errors import InputError
+from frhead_core.settings_files import closest
 
 RunState = Literal[
     "waiting", "running", "stopping", "done", "cached", "failed", "stopped", "lost", "unknown"
@@ -82,3 +85,14 @@ class RunEngine(Protocol):
 
     def retry(self, run_id: str) -> str:
         """Go on with a run that failed or was stopped; the id of the run that does."""
+
+
+def unknown_step(place: object, step: str, known: Collection[str]) -> InputError:
+    """What is to be said of a step that a run does not have."""
+    return InputError(
+        "this run has no such step",
+        file=str(place),
+        found=step,
+        expected=", ".join(known) or "a run with steps",
+        hint=closest(step, known),
+    )

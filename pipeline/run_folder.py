@@ -20,6 +20,8 @@ from typing import Any
 
 from frhead_core.errors import InputError
 
+RECORD = "run.json"
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -87,9 +89,9 @@ class RunFolder:
 
     def record(self, facts: dict[str, Any]) -> None:
         """Write ``run.json``, atomically."""
-        partial = self.path / "run.json.partial"
+        partial = self.path / f"{RECORD}.partial"
         partial.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        partial.replace(self.path / "run.json")
+        partial.replace(self.path / RECORD)
 
 
 def _made(path: Path) -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
-from frhead_core.progress import format_duration
-from pipeline.local_time import time_text
+from pipeline.local_time import duration_text, time_text
 from pipeline.run_engine import RunRecord, StepRecord
 from pipeline.text_tables import columns
 
@@ -44,8 +43,6 @@ def _time(moment: datetime | None) -> str:
 
 def _duration(thing: RunRecord | StepRecord) -> str:
     """How long it took, or takes so far."""
-    if thing.started is None or (
-        thing.ended is None and thing.state not in ("running", "stopping")
-    ):
+    if thing.ended is None and thing.state not in ("running", "stopping"):
         return ""
-    return format_duration(((thing.ended or datetime.now(UTC)) - thing.started).total_seconds())
+    return duration_text(thing.started, thing.ended)

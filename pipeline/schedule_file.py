@@ -29,13 +29,13 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from frhead_core.config import MODALITIES, Integer, Modality, Recipe, Switch, load_recipe, override
 from frhead_core.errors import RecipeError
-from frhead_core.recipe_variants import as_variant
-from frhead_core.settings_files import Place, first_problem, read_settings
+from frhead_core.recipe_variants import as_variant, recipe_beside
+from frhead_core.settings_files import Place, read_checked
 from pipeline.cron import check_cron
 
 _STRICT = ConfigDict(extra="forbid")
@@ -109,19 +109,14 @@ def read_schedules(file: Path) -> tuple[ScheduleFile, Mapping[str, Recipe]]:
         RecipeError: If the file cannot be read, or a key or a value is not valid; the message
             names the line.
     """
-    data, lines = read_settings(file, "a file of schedules")
-    try:
-        declared = _FILE.validate_python(data)
-    except ValidationError as error:
-        raise first_problem(error, file, lines, _known_keys, left_out=("[key]",)) from error
+    declared, lines = read_checked(file, "a file of schedules", _FILE, _known_keys)
     return declared, {
         name: _recipe(file, lines, name, schedule) for name, schedule in declared.schedules.items()
     }
 
 
 def _recipe(file: Path, lines: Mapping[Place, int], name: str, schedule: Schedule) -> Recipe:
-    own = schedule.benchmark.endswith((".yaml", ".yml"))
-    place = file.parent / schedule.benchmark if own else schedule.benchmark
+    place = recipe_beside(file, schedule.benchmark)
     try:
         return override(as_variant(load_recipe(place), schedule.recipe), schedule.settings)
     except RecipeError as error:

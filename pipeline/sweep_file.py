@@ -26,12 +26,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from frhead_core.config import MODALITIES, Integer, Modality, Recipe, load_recipe
 from frhead_core.errors import RecipeError
-from frhead_core.settings_files import Place, first_problem, read_settings
+from frhead_core.recipe_variants import recipe_beside
+from frhead_core.settings_files import Place, read_checked
 from pipeline.plans import Plan, Variant, combinations, variant
 
 Result = TypeVar("Result")
@@ -68,13 +69,9 @@ def read_sweep(file: Path) -> Plan:
         RecipeError: If the file cannot be read, or a key or a value is not valid; the message
             names the line.
     """
-    data, lines = read_settings(file, "a sweep")
-    try:
-        sweep = _SWEEP.validate_python(data)
-    except ValidationError as error:
-        raise first_problem(error, file, lines, _known_keys) from error
+    sweep, lines = read_checked(file, "a sweep", _SWEEP, _known_keys)
     reading = _Reading(file, lines)
-    recipe = reading.at(("benchmark",), lambda: load_recipe(_beside(file, sweep.benchmark)))
+    recipe = reading.at(("benchmark",), lambda: load_recipe(recipe_beside(file, sweep.benchmark)))
     recipe = reading.at(("settings",), lambda: variant(recipe, "", sweep.settings).recipe)
     variants = reading.variants(recipe, sweep)
     return reading.at(
@@ -92,11 +89,6 @@ def read_sweep(file: Path) -> Plan:
 
 def _known_keys(place: Place) -> list[str]:
     return [] if place else [field.name for field in fields(Sweep)]
-
-
-def _beside(file: Path, benchmark: str) -> str | Path:
-    """A benchmark's name, or the place of a recipe as seen from the sweep's file."""
-    return file.parent / benchmark if benchmark.endswith((".yaml", ".yml")) else benchmark
 
 
 class _Reading:

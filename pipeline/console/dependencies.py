@@ -12,7 +12,7 @@ from pipeline.console.failures import NoSuchThingError
 from pipeline.console.security import checked_form
 from pipeline.local_runs import LocalRuns
 from pipeline.run_engine import RunRecord
-from pipeline.run_folder import RunFolder
+from pipeline.run_folder import RECORD, RunFolder
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$"  # no separator, no parent folder
 Name = Annotated[str, Path(pattern=NAME_PATTERN)]
@@ -29,7 +29,7 @@ CheckedForm = Annotated[FormData, Depends(checked_form)]
 
 def _run_folder(name: Name, runs: Runs) -> RunFolder:
     folder = RunFolder(runs.work_directory / name)
-    if not (folder.path / "run.json").is_file():
+    if not (folder.path / RECORD).is_file():
         raise NoSuchThingError(f"There is no run {name}.")
     return folder
 

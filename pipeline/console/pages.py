@@ -11,8 +11,8 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from frhead_core.progress import format_duration
 from pipeline.console import security
+from pipeline.local_time import duration_text
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
@@ -47,17 +47,10 @@ def page(
     return HTMLResponse(text, status_code=status_code)
 
 
-def duration(started: datetime | None, ended: datetime | None) -> str:
-    """How long something took; until now while it goes on, and empty before it starts."""
-    if started is None:
-        return ""
-    return format_duration(((ended or datetime.now(started.tzinfo)) - started).total_seconds())
-
-
 def moment(time: datetime | None) -> str:
     """A time for people, in the time zone of this machine."""
     return "" if time is None else time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 _ENVIRONMENT.filters["moment"] = moment
-_ENVIRONMENT.globals["duration"] = duration
+_ENVIRONMENT.globals["duration"] = duration_text
