@@ -19,7 +19,7 @@ from frhead_core.config import (
     recipe_from_json,
     recipe_to_json,
 )
-from frhead_core.data.raw_files import raw_places
+from frhead_core.data.raw_files import raw_data, raw_places
 from frhead_core.errors import FRHeadError, InputError
 from pipeline.arguments import GivenModel, pipeline_arguments
 from pipeline.container_run import RunPlaces, chosen_images, step_containers
@@ -220,7 +220,7 @@ def local_run_of(facts: Mapping[str, Any], work_directory: Path) -> LocalRun:
             check_modality(name): Path(model["directory"]) for name, model in facts["given"].items()
         }
         how = {name: facts["how"][name] for name in _HOW}
-        raw, champions = Path(facts["raw"]), facts["champions"]
+        raw, champions = raw_data(facts["raw"]), facts["champions"]
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"says too little of the run ({error})", file="run.json", hint="Start it anew"

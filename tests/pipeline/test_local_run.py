@@ -77,3 +77,12 @@ def test_only_what_the_step_said_itself_is_bad_input(
         local_run._raise_unless_complete(engine, folder, "ensemble_modalities")
 
     assert caught.value.exit_code == exit_code
+
+
+@pytest.mark.parametrize(
+    "raw", ["s3://recordings/all_sqe.zip", "s3://recordings/a.zip,s3://recordings/b.zip"]
+)
+def test_a_run_is_started_again_from_the_same_object_storage(raw: str, tmp_path: Path) -> None:
+    run = LocalRun(load_recipe("demo"), ("joint",), raw, tmp_path)
+
+    assert local_run.local_run_of(local_run._facts(run), tmp_path).raw == raw
