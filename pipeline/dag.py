@@ -8,11 +8,8 @@ contents behind a path.
 Not ``from __future__ import annotations``: kfp reads the annotations as objects.
 """
 
-from dataclasses import dataclass
+from kfp import dsl
 
-from kfp import dsl, kubernetes
-
-from components import runtime
 from components.denoise_skeletons.component import denoise_skeletons
 from components.ensemble_modalities.component import ensemble_modalities
 from components.evaluate_modality.component import evaluate_modality
@@ -23,46 +20,31 @@ from components.train_modality.component import train_modality
 from components.transform_sequences.component import transform_sequences
 from pipeline.arguments import PipelineArguments
 from pipeline.code_version import code_version
+from pipeline.placing import place
+from pipeline.profile import Profile
 
 NAME = "frhead"
-
-
-@dataclass(frozen=True)
-class TrainerNode:
-    """Where a training step runs on a cluster.
-
-    Attributes:
-        gpus: How many it asks for, and processes it trains in; 0 leaves it to a node without.
-        accelerator: Resource name of the GPU.
-        node_selector: Labels that the node must have.
-        checkpoint_root: Where checkpoints go, a place that outlives the pod.
-        threads: CPU threads of each process; 0 for all cores of the node.
-    """
-
-    gpus: int = 0
-    accelerator: str = "nvidia.com/gpu"
-    node_selector: tuple[tuple[str, str], ...] = ()
-    checkpoint_root: str | None = None
-    threads: int = 0
 
 
 def build_pipeline(
     defaults: PipelineArguments,
     parallel_modalities: int = 1,
-    trainer: TrainerNode = TrainerNode(),
+    profile: Profile | None = None,
     promotion: bool = True,
 ) -> dsl.graph_component.GraphComponent:
     """The pipeline, with the arguments of one benchmark as defaults.
 
     Args:
         defaults: Values of all parameters but ``raw`` and ``champions``.
-        parallel_modalities: How many modalities are trained at the same time.
-        trainer: Where training runs on a cluster; without effect elsewhere.
+        parallel_modalities: How many modalities are trained at the same time on this machine.
+        profile: The cluster that it is for, which says that too; None for this machine.
         promotion: Whether the last step compares with the champion.
     """
 
     @dsl.pipeline(  # type: ignore[untyped-decorator]
-        name=NAME, description="FR-Head: from raw 3D-skeleton recordings to an accuracy report."
+        name=NAME,
+        description="FR-Head: from raw 3D-skeleton recordings to an accuracy report.",
+        pipeline_root=profile.storage.pipeline_root if profile else None,
     )
     def frhead(
         raw: str,
@@ -98,7 +80,8 @@ def build_pipeline(
             preparation=preparation,
             code_version=code_version("transform_sequences"),
         )
-        with dsl.ParallelFor(trainings, parallelism=parallel_modalities) as training:
+        parallel = profile.steps.training.parallel if profile else parallel_modalities
+        with dsl.ParallelFor(trainings, parallelism=parallel) as training:
             trained = train_modality(
                 sequences=transformed.outputs["sequences"],
                 modality=training.modality,
@@ -107,7 +90,6 @@ def build_pipeline(
                 weights_digest=training.weights_digest,
                 code_version=code_version("train_modality"),
             )
-            place(trained, trainer)
             evaluated = evaluate_modality(
                 model=trained.outputs["model"],
                 sequences=transformed.outputs["sequences"],
@@ -123,6 +105,7 @@ def build_pipeline(
             recipe=recipe,
             code_version=code_version("ensemble_modalities"),
         )
+        reports = [combined]
         if promotion:
             promoted = promote_model(
                 models=dsl.Collected(trained.outputs["model"]),
@@ -136,21 +119,14 @@ def build_pipeline(
             )
             # Whether it is the champion depends on what happened since; so nothing is cached.
             promoted.set_caching_options(False)
+            reports.append(promoted)
+        if profile is not None:
+            steps = profile.steps
+            for task in (fingerprinted, extracted, denoised, transformed):
+                place(task, profile, steps.data)
+            place(trained, profile, steps.training)
+            place(evaluated, profile, steps.evaluation)
+            for task in reports:
+                place(task, profile, steps.report)
 
     return frhead
-
-
-def place(task: dsl.PipelineTask, node: TrainerNode) -> None:
-    """Ask for a node with GPUs, and for the shared memory that data loading workers need."""
-    if node.gpus:
-        task.set_accelerator_type(node.accelerator)
-        task.set_accelerator_limit(node.gpus)
-        kubernetes.empty_dir_mount(task, "dshm", "/dev/shm", medium="Memory")
-    if node.gpus > 1:
-        task.set_env_variable(runtime.PROCESSES, str(node.gpus))
-    for key, value in node.node_selector:
-        kubernetes.add_node_selector(task, key, value)
-    if node.checkpoint_root is not None:
-        task.set_env_variable(runtime.CHECKPOINT_ROOT, node.checkpoint_root)
-    if node.threads:
-        task.set_env_variable(runtime.THREADS, str(node.threads))

@@ -199,7 +199,7 @@ class Training(Placement):
     Attributes:
         gpu: GPUs of a pod; none trains on its cores.
         processes: How many train a model together; as many as there are GPUs without it.
-        threads: CPU threads of each process; 0 leaves it to torch.
+        threads: CPU threads of each process; without it the limit's cores, divided over them.
         shared_memory: Size of ``/dev/shm``, through which loaders hand on batches. It is part of
             the pod's memory.
         parallel: How many modalities are trained at the same time.
@@ -207,7 +207,7 @@ class Training(Placement):
 
     gpu: Accelerator | None = None
     processes: Positive | None = None
-    threads: NotNegative = 0
+    threads: Positive | None = None
     shared_memory: Size = "1Gi"
     parallel: Positive = 1
 

@@ -15,7 +15,6 @@ from frhead_core.config import MODALITIES, Modality, Recipe
 from frhead_core.errors import InputError
 from pipeline.arguments import pipeline_arguments
 from pipeline.compiling import compile_pipeline
-from pipeline.dag import TrainerNode
 from pipeline.kubeflow_api import KubeflowApi, equals
 
 EXPERIMENT = "frhead"
@@ -167,5 +166,5 @@ def _upload(kubeflow: KubeflowApi, pipeline: str, name: str, content: bytes) -> 
 def _compile(recipe: Recipe) -> bytes:
     with tempfile.TemporaryDirectory(prefix="frhead-submit-") as folder:
         file = Path(folder) / "pipeline.yaml"
-        compile_pipeline(pipeline_arguments(recipe, MODALITIES), 1, TrainerNode(), file)
+        compile_pipeline(pipeline_arguments(recipe, MODALITIES), None, file)
         return file.read_bytes()

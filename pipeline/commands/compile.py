@@ -10,9 +10,9 @@ import click
 
 from pipeline import options
 
-_NO_CHECKPOINTS = (
-    "warning: without --checkpoint-root the checkpoints lie in the pod and end with it: a training "
-    "step that is preempted starts again from its first epoch"
+_NO_PROFILE = (
+    "warning: without --profile no step asks for a GPU or has limits, and checkpoints lie in the "
+    "pod and end with it: a training step that is preempted starts again from its first epoch"
 )
 
 
@@ -21,72 +21,56 @@ _NO_CHECKPOINTS = (
 @click.option("--output", required=True, type=options.FILE, help="The YAML file to write.")
 @click.option("--modalities", help="Which to train, with commas between.  [default: all]")
 @click.option(
-    "--parallel-modalities",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="How many modalities to train at the same time.",
+    "--profile",
+    "profile_file",
+    type=options.FILE,
+    help="The cluster: images, nodes, GPUs, limits, object store, login (docs/cluster.md).",
 )
 @click.option(
-    "--gpu",
-    type=click.IntRange(min=0),
-    default=0,
-    help="GPUs of a training step; with several, as many processes share every batch.",
+    "--kubernetes-manifests",
+    type=options.FILE,
+    help="Write the pipeline as a Pipeline and a PipelineVersion for kubectl as well.",
 )
 @click.option(
-    "--accelerator", default="nvidia.com/gpu", show_default=True, help="Resource name of the GPU."
-)
-@click.option(
-    "--node-selector",
-    "selectors",
-    multiple=True,
-    metavar="LABEL=VALUE",
-    help="Label that the node of a training step must have. May be repeated.",
-)
-@click.option(
-    "--checkpoint-root",
-    help="Where training steps keep checkpoints: a folder in their pods that outlives them.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    help="CPU threads of each training process.  [default: all cores of its node]",
+    "--launcher-config",
+    type=options.FILE,
+    help="Write the ConfigMap kfp-launcher, which tells a namespace its object store, as well.",
 )
 def command(
     benchmark: str,
     output: Path,
     modalities: str | None,
-    parallel_modalities: int,
-    gpu: int,
-    accelerator: str,
-    selectors: tuple[str, ...],
-    checkpoint_root: str | None,
-    threads: int | None,
+    profile_file: Path | None,
+    kubernetes_manifests: Path | None,
+    launcher_config: Path | None,
     **changes: Any,
 ) -> None:
     """Compile the pipeline of a benchmark to KFP v2 YAML; the raw data is given when it is run.
 
-    Example: frhead compile nw-ucla --output pipeline.yaml --gpu 1
-    --node-selector cloud.google.com/gke-accelerator=nvidia-l4
+    Example: frhead compile nw-ucla --profile gpu-cluster.yaml --output pipeline.yaml
     """
+    if profile_file is None and (kubernetes_manifests or launcher_config):
+        raise click.UsageError("--kubernetes-manifests and --launcher-config need a --profile")
     recipe = options.chosen_recipe(benchmark, **changes)
     chosen = options.chosen_modalities(modalities)
-    options.check_shares(recipe, gpu)
 
+    from pipeline import compiling
     from pipeline.arguments import pipeline_arguments
-    from pipeline.compiling import compile_pipeline
-    from pipeline.dag import TrainerNode
+    from pipeline.profile import read_profile
 
-    labels = tuple(map(_label, selectors))
-    node = TrainerNode(gpu, accelerator, labels, checkpoint_root, threads or 0)
-    compile_pipeline(pipeline_arguments(recipe, chosen), parallel_modalities, node, output)
-    if checkpoint_root is None:
-        click.echo(_NO_CHECKPOINTS, err=True)
+    arguments = pipeline_arguments(recipe, chosen)
+    if profile_file is None:
+        compiling.compile_pipeline(arguments, None, output)
+        click.echo(_NO_PROFILE, err=True)
+    else:
+        profile = read_profile(profile_file)
+        options.check_shares(recipe, profile.steps.training.process_count())
+        compiling.compile_pipeline(arguments, profile, output)
+        if kubernetes_manifests:
+            title = recipe.title or recipe.name
+            compiling.write_kubernetes_manifests(arguments, profile, title, kubernetes_manifests)
+            click.echo(f"manifests: {kubernetes_manifests}")
+        if launcher_config:
+            compiling.write_launcher_config(profile, launcher_config)
+            click.echo(f"launcher configuration: {launcher_config}")
     click.echo(f"pipeline: {output}")
-
-
-def _label(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise click.BadParameter(f"{text!r} is not LABEL=VALUE", param_hint="--node-selector")
-    return key, value

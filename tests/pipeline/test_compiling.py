@@ -11,16 +11,16 @@ from frhead_core.errors import FRHeadError
 from pipeline.arguments import pipeline_arguments
 from pipeline.cli import exit_code_of
 from pipeline.compiling import compile_pipeline
-from pipeline.dag import TrainerNode
+from pipeline.profile import Profile, read_profile
 
-NO_NODE = TrainerNode()
-NODE = TrainerNode(2, "nvidia.com/gpu", (("pool", "training"),), "/checkpoints", 4)
+PROFILES = Path(__file__).parents[2] / "manifests" / "profiles"
+GPU = read_profile(PROFILES / "gpu-cluster.yaml")
 
 
-def compiled(folder: Path, parallel: int = 1, node: TrainerNode = NO_NODE) -> list[dict]:
+def compiled(folder: Path, profile: Profile | None = GPU) -> list[dict]:
     folder.mkdir(exist_ok=True)
     arguments = pipeline_arguments(load_recipe("nw-ucla"), MODALITIES)
-    compile_pipeline(arguments, parallel, node, folder / "pipeline.yaml")
+    compile_pipeline(arguments, profile, folder / "pipeline.yaml")
     return list(yaml.safe_load_all((folder / "pipeline.yaml").read_text()))
 
 
@@ -28,7 +28,7 @@ def compiled(folder: Path, parallel: int = 1, node: TrainerNode = NO_NODE) -> li
 def test_every_benchmark_compiles(name: str, tmp_path: Path) -> None:
     recipe = load_recipe(name)
     arguments = pipeline_arguments(recipe, MODALITIES)
-    compile_pipeline(arguments, 1, NO_NODE, tmp_path / "pipeline.yaml")
+    compile_pipeline(arguments, None, tmp_path / "pipeline.yaml")
 
     spec, *_ = yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text())
     parameters = spec["root"]["inputDefinitions"]["parameters"]
@@ -38,8 +38,8 @@ def test_every_benchmark_compiles(name: str, tmp_path: Path) -> None:
 
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
-    compiled(tmp_path / "a", node=NODE)
-    compiled(tmp_path / "b", node=NODE)
+    compiled(tmp_path / "a")
+    compiled(tmp_path / "b")
 
     one, other = (tmp_path / name / "pipeline.yaml" for name in "ab")
     assert one.read_bytes() == other.read_bytes()
@@ -67,7 +67,7 @@ def test_the_graph_is_that_of_the_design(tmp_path: Path) -> None:
         "promote-model": {"transform-sequences", "for-loop-1", "ensemble-modalities"},
     }
     assert loop["evaluate-modality"]["dependentTasks"] == ["train-modality"]
-    assert tasks["for-loop-1"]["iteratorPolicy"]["parallelismLimit"] == 1
+    assert tasks["for-loop-1"]["iteratorPolicy"]["parallelismLimit"] == 2
 
 
 def test_only_fingerprint_and_promotion_are_never_cached(tmp_path: Path) -> None:
@@ -95,43 +95,21 @@ def test_nothing_of_the_machine_is_in_the_file(tmp_path: Path) -> None:
     assert "pip install" not in text
 
 
-def test_training_asks_for_its_node(tmp_path: Path) -> None:
-    spec, platform = compiled(tmp_path, parallel=4, node=NODE)
-    executors = spec["deploymentSpec"]["executors"]
-    container = executors["exec-train-modality"]["container"]
-
-    assert container["resources"]["accelerator"]["resourceType"] == "nvidia.com/gpu"
-    assert container["resources"]["accelerator"]["resourceCount"] == "2"
-    assert container["env"] == [
-        {"name": "FRHEAD_PROCESSES", "value": "2"},
-        {"name": "FRHEAD_CHECKPOINT_ROOT", "value": "/checkpoints"},
-        {"name": "FRHEAD_THREADS", "value": "4"},
-    ]
-    assert "resources" not in executors["exec-evaluate-modality"]["container"]
-    assert spec["root"]["dag"]["tasks"]["for-loop-1"]["iteratorPolicy"]["parallelismLimit"] == 4
-    kubernetes = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    assert kubernetes == {
-        "exec-train-modality": {
-            "emptyDirMounts": [{"medium": "Memory", "mountPath": "/dev/shm", "volumeName": "dshm"}],
-            "nodeSelector": {"labels": {"pool": "training"}},
-        }
-    }
-
-
-def test_checkpoints_that_would_be_lost_are_said(
+def test_without_a_profile_nothing_of_a_cluster_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert len(compiled(tmp_path, None)) == 1, "no platform spec"
     command = ["compile", "nw-ucla", "--output", str(tmp_path / "pipeline.yaml")]
     assert exit_code_of(command) == 0
-    assert "--checkpoint-root" in capsys.readouterr().err
-    assert exit_code_of([*command, "--checkpoint-root", "/checkpoints"]) == 0
+    assert "without --profile" in capsys.readouterr().err
+    assert exit_code_of([*command, "--profile", str(PROFILES / "gpu-cluster.yaml")]) == 0
     assert capsys.readouterr().err == ""
 
 
 def test_a_place_that_is_no_yaml_file_is_refused(tmp_path: Path) -> None:
     arguments = pipeline_arguments(load_recipe("nw-ucla"), ["joint"])
     with pytest.raises(FRHeadError, match=r"\.yaml"):
-        compile_pipeline(arguments, 1, TrainerNode(), tmp_path / "pipeline.json")
+        compile_pipeline(arguments, None, tmp_path / "pipeline.json")
     (tmp_path / "file").write_text("")
     with pytest.raises(FRHeadError, match="cannot be written"):
-        compile_pipeline(arguments, 1, TrainerNode(), tmp_path / "file" / "pipeline.yaml")
+        compile_pipeline(arguments, None, tmp_path / "file" / "pipeline.yaml")
