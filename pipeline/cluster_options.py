@@ -14,11 +14,19 @@ from pipeline import options
 
 if TYPE_CHECKING:
     from pipeline.kubeflow_api import KubeflowApi
+    from pipeline.profile import Kubeflow, Profile
     from pipeline.run_engine import RunEngine
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _API_OPTIONS = (
+    click.option(
+        "--profile",
+        envvar="FRHEAD_PROFILE",
+        show_envvar=True,
+        type=options.FILE,
+        help="The cluster: what the options below say, and what a run needs (docs/cluster.md).",
+    ),
     click.option(
         "--endpoint",
         envvar="FRHEAD_KFP_ENDPOINT",
@@ -60,11 +68,11 @@ def engine_options(command: _Command) -> _Command:
         type=options.FOLDER,
         default=Path("runs"),
         show_default=True,
-        help="Of the runs of this machine; counts without --endpoint.",
+        help="Of the runs of this machine; counts without --profile and --endpoint.",
     )(api_options(command))
 
 
-API_NAMES = ("endpoint", "namespace", "token_file", "ca_file")
+API_NAMES = ("profile", "endpoint", "namespace", "token_file", "ca_file")
 
 
 def kubeflow_api(given: Mapping[str, Any]) -> KubeflowApi:
@@ -75,21 +83,50 @@ def kubeflow_api(given: Mapping[str, Any]) -> KubeflowApi:
     """
     from pipeline.kubeflow_api import Endpoint, KubeflowApi
 
-    if not given["endpoint"]:
-        raise InputError("no cluster is named", field="--endpoint")
-    return KubeflowApi(
-        Endpoint(
-            url=given["endpoint"],
-            namespace=given["namespace"],
-            token_file=given["token_file"],
-            ca_file=given["ca_file"],
-        )
-    )
+    said = {_FIELDS[name]: given[name] for name in _FIELDS if given[name]}
+    if "token_file" in said:
+        said["token_variable"] = ""
+    profile = given_profile(given)
+    fields = ({} if profile is None else _fields_of(profile.kubeflow)) | said
+    if "url" not in fields:
+        raise InputError("no cluster is named", field="--profile or --endpoint")
+    return KubeflowApi(Endpoint(**fields))
+
+
+_FIELDS = {
+    "endpoint": "url",
+    "namespace": "namespace",
+    "token_file": "token_file",
+    "ca_file": "ca_file",
+}
+
+
+def _fields_of(kubeflow: Kubeflow) -> dict[str, Any]:
+    """What a profile says of the API; the namespace counts only where runs have one."""
+    login = kubeflow.login
+    return {
+        "url": kubeflow.endpoint,
+        "namespace": kubeflow.namespace if kubeflow.multi_user else "",
+        "token_file": login and login.token_file,
+        "token_variable": (login and login.token_variable) or "",
+        "ca_file": kubeflow.ca_certificate,
+    }
+
+
+def given_profile(given: Mapping[str, Any]) -> Profile | None:
+    """The profile that the options name, if they do.
+
+    Raises:
+        RecipeError: If it is not valid.
+    """
+    from pipeline.profile import read_profile
+
+    return read_profile(given["profile"]) if given["profile"] else None
 
 
 def run_engine(given: Mapping[str, Any]) -> RunEngine:
     """The runs that the options name."""
-    if given["endpoint"]:
+    if given["endpoint"] or given["profile"]:
         from pipeline.kubeflow_runs import KubeflowRuns
 
         return KubeflowRuns(kubeflow_api(given))

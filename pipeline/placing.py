@@ -91,6 +91,8 @@ def _set_storage(task: dsl.PipelineTask, storage: Storage, placement: Placement)
         {secret.access_key: "AWS_ACCESS_KEY_ID", secret.secret_key: "AWS_SECRET_ACCESS_KEY"},
     )
     task.set_env_variable(runtime.CHECKPOINT_ROOT, storage.checkpoint_root)
+    if storage.checkpoint_claim is not None:
+        kubernetes.mount_pvc(task, storage.checkpoint_claim, storage.checkpoint_root)
     bucket = urlsplit(storage.pipeline_root).netloc
     kubernetes.empty_dir_mount(task, ARTIFACTS, f"/s3/{bucket}", size_limit=placement.scratch)
 

@@ -54,6 +54,7 @@ class Storage:
         endpoint: Where it answers, as seen from the cluster.
         pipeline_root: Where artifacts go.
         checkpoint_root: Where training and preparation keep what they have done so far.
+        checkpoint_claim: Volume claim that is mounted there, if that is a folder.
         region: Its region.
         path_style: Whether the bucket is a part of the path and not of the host name.
         secret: Its credentials.
@@ -62,9 +63,19 @@ class Storage:
     endpoint: StorageAddress
     pipeline_root: StoragePlace
     checkpoint_root: CheckpointPlace
+    checkpoint_claim: ObjectName | None = None
     region: LabelKey = "us-east-1"
     path_style: Switch = True
     secret: SecretKeys = SecretKeys()
+
+    def __post_init__(self) -> None:
+        if self.checkpoint_root.startswith("/") and self.checkpoint_claim is None:
+            raise MisplacedError(
+                "a folder in a pod ends with it: name a volume for it, checkpoint_claim",
+                "checkpoint_root",
+            )
+        if self.checkpoint_claim is not None and not self.checkpoint_root.startswith("/"):
+            raise MisplacedError("checkpoint_root is no folder to mount it at", "checkpoint_claim")
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -61,6 +61,7 @@ DESTINATIONS = MappingProxyType(
         "storage.path_style": Destination.LAUNCHER,
         "storage.pipeline_root": Destination.IR,
         "storage.checkpoint_root": Destination.IR,
+        "storage.checkpoint_claim": Destination.PLATFORM,
         "storage.secret.name": Destination.PLATFORM,
         "storage.secret.access_key": Destination.PLATFORM,
         "storage.secret.secret_key": Destination.PLATFORM,

@@ -22,6 +22,7 @@ from frhead_core.config import Recipe
 from frhead_core.errors import InputError
 from frhead_core.settings_files import closest
 from pipeline.kubeflow_api import KubeflowApi
+from pipeline.profile import Profile
 from pipeline.schedule_file import Schedule, ScheduleFile
 from pipeline.submission import Job, experiment_id, runtime_config, uploaded
 
@@ -61,9 +62,15 @@ class _Wanted:
 
 @dataclass(frozen=True)
 class Schedules:
-    """The recurring runs of a cluster."""
+    """The recurring runs of a cluster.
+
+    Attributes:
+        kubeflow: Its API.
+        profile: What it is like; None leaves all to its own defaults.
+    """
 
     kubeflow: KubeflowApi
+    profile: Profile | None = None
 
     def all(self) -> Iterator[Any]:
         """Every recurring run, also those that no file has declared."""
@@ -91,7 +98,7 @@ class Schedules:
         for run in self.all():
             there.setdefault(str(run.display_name), []).append(run)
         for name, schedule in declared.schedules.items():
-            wanted = _Wanted(name, schedule, _job(schedule, recipes[name]))
+            wanted = _Wanted(name, schedule, _job(schedule, recipes[name], self.profile))
             yield self._bring(wanted, there.pop(name, []), dry=dry)
         for name, runs in there.items():
             ours = [run for run in runs if _mark(run)]
@@ -127,7 +134,7 @@ class Schedules:
             experiment_id=experiment_id(self.kubeflow, job.experiment),
             pipeline_version_reference=uploaded(self.kubeflow, job.pipeline_name, wanted.compiled),
             runtime_config=runtime_config(job),
-            service_account=job.service_account or None,
+            service_account=job.account,
             max_concurrency=str(schedule.max_concurrency),
             no_catchup=not schedule.catch_up,
             trigger=api.V2beta1Trigger(cron_schedule=api.V2beta1CronSchedule(cron=schedule.cron)),
@@ -202,7 +209,7 @@ class Schedules:
         return found
 
 
-def _job(schedule: Schedule, recipe: Recipe) -> Job:
+def _job(schedule: Schedule, recipe: Recipe, profile: Profile | None) -> Job:
     return Job(
         recipe=recipe,
         modalities=schedule.modalities,
@@ -211,6 +218,7 @@ def _job(schedule: Schedule, recipe: Recipe) -> Job:
         experiment=schedule.experiment,
         service_account=schedule.service_account,
         pipeline_root=schedule.pipeline_root,
+        profile=profile,
     )
 
 

@@ -16,6 +16,7 @@ from frhead_core.errors import InputError
 from pipeline.arguments import pipeline_arguments
 from pipeline.compiling import compile_pipeline
 from pipeline.kubeflow_api import KubeflowApi, equals
+from pipeline.profile import Profile
 
 EXPERIMENT = "frhead"
 
@@ -30,9 +31,10 @@ class Job:
         raw: Raw data, as the pods find them: URIs or paths, with commas between.
         champions: Where champions lie; empty to compare with none.
         experiment: KFP's group of runs.
-        service_account: Of the pods; empty for the cluster's own choice.
+        service_account: Of the pods; empty for the profile's, or the cluster's own choice.
         pipeline_root: Where artifacts go; empty for the cluster's own choice.
         pipeline: A file that ``frhead compile`` wrote; None to compile one now.
+        profile: The cluster to compile it for; None leaves all to the cluster's own defaults.
     """
 
     recipe: Recipe
@@ -43,6 +45,7 @@ class Job:
     service_account: str = ""
     pipeline_root: str = ""
     pipeline: Path | None = None
+    profile: Profile | None = None
 
     def parameters(self) -> dict[str, Any]:
         """Arguments of the pipeline."""
@@ -56,11 +59,17 @@ class Job:
             InputError: If the file cannot be read.
         """
         if self.pipeline is None:
-            return _compile(self.recipe)
+            return _compile(self.recipe, self.profile)
         try:
             return self.pipeline.read_bytes()
         except OSError as error:
             raise InputError(f"cannot be read ({error.strerror})", file=self.pipeline) from error
+
+    @property
+    def account(self) -> str | None:
+        """Service account of the pods; None for the cluster's own choice."""
+        of_profile = self.profile.kubeflow.service_account if self.profile else None
+        return self.service_account or of_profile
 
     @property
     def pipeline_name(self) -> str:
@@ -87,7 +96,7 @@ def submit(kubeflow: KubeflowApi, job: Job, name: str) -> str:
         experiment_id=experiment_id(kubeflow, job.experiment),
         pipeline_version_reference=uploaded(kubeflow, job.pipeline_name, job.compiled()),
         runtime_config=runtime_config(job),
-        service_account=job.service_account or None,
+        service_account=job.account,
     )
     return str(kubeflow.call(kubeflow.runs.run_service_create_run, run).run_id)
 
@@ -163,8 +172,8 @@ def _upload(kubeflow: KubeflowApi, pipeline: str, name: str, content: bytes) -> 
         )
 
 
-def _compile(recipe: Recipe) -> bytes:
+def _compile(recipe: Recipe, profile: Profile | None) -> bytes:
     with tempfile.TemporaryDirectory(prefix="frhead-submit-") as folder:
         file = Path(folder) / "pipeline.yaml"
-        compile_pipeline(pipeline_arguments(recipe, MODALITIES), None, file)
+        compile_pipeline(pipeline_arguments(recipe, MODALITIES), profile, file)
         return file.read_bytes()

@@ -116,4 +116,4 @@ _on_one("delete", "deleted", "Delete a schedule; its runs stay.")
 def _schedules(where: dict[str, Any]) -> Schedules:
     from pipeline.schedules import Schedules
 
-    return Schedules(cluster_options.kubeflow_api(where))
+    return Schedules(cluster_options.kubeflow_api(where), cluster_options.given_profile(where))

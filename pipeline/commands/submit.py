@@ -30,7 +30,9 @@ from pipeline import cluster_options, options
 )
 @click.option("--name", help="Of the run.  [default: benchmark, date and time]")
 @click.option("--experiment", default="frhead", show_default=True, help="Group of runs.")
-@click.option("--service-account", default="", help="Of the pods.  [default: the cluster's]")
+@click.option(
+    "--service-account", default="", help="Of the pods.  [default: the profile's, or the cluster's]"
+)
 @click.option("--pipeline-root", default="", help="For artifacts.  [default: the cluster's]")
 @click.option(
     "--pipeline", type=options.FILE, help="Written by `frhead compile`.  [default: compiled now]"
@@ -53,12 +55,18 @@ def command(
     The compiled pipeline is uploaded if the cluster does not have the very same one yet. What an
     earlier run made from the same data, settings and code is used again.
 
+    Example: frhead submit nw-ucla --raw s3://datasets/all_sqe.zip --profile gpu-cluster.yaml
+
     Example: frhead submit nw-ucla --raw s3://datasets/all_sqe.zip
     --endpoint https://kubeflow.example.org/pipeline --namespace team --token-file token
     """
     where, changes = cluster_options.apart(given, cluster_options.API_NAMES)
     recipe = options.chosen_recipe(benchmark, **changes)
     chosen = options.chosen_modalities(modalities)
+
+    profile = cluster_options.given_profile(where)
+    if profile is not None:
+        options.check_shares(recipe, profile.steps.training.process_count())
 
     from pipeline.submission import Job, submit
 
@@ -71,8 +79,10 @@ def command(
         service_account=service_account,
         pipeline_root=pipeline_root,
         pipeline=pipeline,
+        profile=profile,
     )
     run_name = name or f"{recipe.name} {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"
     run_id = submit(cluster_options.kubeflow_api(where), job, run_name)
     click.echo(f"run: {run_id}  ({run_name})")
-    click.echo(f"watch it: frhead runs watch {run_id} --endpoint {where['endpoint']}")
+    cluster = "--profile" if where["profile"] else "--endpoint"
+    click.echo(f"watch it: frhead runs watch {run_id} {cluster} {where[cluster.strip('-')]}")

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from frhead_core.errors import FRHeadError
 from pipeline.cli import exit_code_of
+from pipeline.cluster_options import kubeflow_api
 from pipeline.kubeflow_api import Endpoint, KubeflowApi
 from tests.kfp_stand_in import TOKEN, DefinitionError, Fault, StandIn, check, serving
 
@@ -63,6 +65,64 @@ def test_a_run_is_submitted_with_everything_that_was_said(cluster, where, frhead
     assert (experiment["display_name"], experiment["namespace"]) == ("nightly", "team")
     (pipeline,) = cluster.pipelines.values()
     assert (pipeline["name"], pipeline["namespace"]) == ("frhead-nw-ucla", "team")
+
+
+PROFILES = Path(__file__).parents[2] / "manifests" / "profiles"
+
+
+@pytest.fixture
+def profile(cluster: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The profile of a GPU cluster, with the address, the namespace and a login of this one."""
+    data = yaml.safe_load((PROFILES / "gpu-cluster.yaml").read_text())
+    data["kubeflow"] |= {"endpoint": cluster.url, "namespace": "team"}
+    data["kubeflow"]["login"] = {"token_variable": "ANY_TOKEN"}
+    monkeypatch.setenv("ANY_TOKEN", TOKEN)
+    file = tmp_path / "profile.yaml"
+    file.write_text(yaml.safe_dump(data))
+    return file
+
+
+def test_a_profile_says_where_and_as_whom(cluster, profile, frhead) -> None:
+    raw = ["--raw", "s3://data/all_sqe.zip"]
+    code, output, error = frhead("submit", "nw-ucla", *raw, "--profile", str(profile))
+
+    assert code == 0, error
+    (run,) = cluster.runs.values()
+    assert run["service_account"] == "frhead-runner"
+    experiment = cluster.experiments[run["experiment_id"]]
+    assert experiment["namespace"] == "team"
+    assert f"frhead runs watch {run['run_id']} --profile {profile}" in output
+    (version,) = cluster.versions.values()
+    spec = version["pipeline_spec"]
+    assert "s3://mlpipeline/frhead-checkpoints" in json.dumps(spec)
+    assert TOKEN not in json.dumps(spec) + output
+
+    code, output, error = frhead("runs", "list", "--profile", str(profile))
+    assert code == 0 and run["run_id"] in output, error
+
+
+def test_a_login_of_the_profile_is_a_file_or_a_variable(
+    cluster, profile, frhead, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("ANY_TOKEN", "another")
+    assert frhead("runs", "list", "--profile", str(profile))[0] == 2
+    (tmp_path / "token").write_text(TOKEN)
+    text = profile.read_text().replace("token_variable: ANY_TOKEN", f"token_file: {tmp_path}/token")
+    profile.write_text(text)
+    assert frhead("runs", "list", "--profile", str(profile))[0] == 0
+    text = text.replace(f"token_file: {tmp_path}/token", "token_variable: ANY_TOKEN")
+    profile.write_text(text)
+    options = ["--token-file", str(tmp_path / "token")]
+    assert frhead("runs", "list", "--profile", str(profile), *options)[0] == 0
+
+
+def test_only_several_users_have_a_namespace_each(profile: Path) -> None:
+    given = {"profile": profile, "endpoint": "", "namespace": "", "token_file": None}
+    given["ca_file"] = None
+    assert kubeflow_api(given).namespace == {"namespace": "team"}
+    profile.write_text(profile.read_text().replace("multi_user: true", "multi_user: false"))
+    assert kubeflow_api(given).namespace == {}
+    assert kubeflow_api(given | {"namespace": "mine"}).namespace == {"namespace": "mine"}
 
 
 def test_the_same_pipeline_is_uploaded_once(cluster, where, frhead) -> None:

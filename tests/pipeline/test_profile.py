@@ -72,6 +72,8 @@ def test_each_gpu_has_a_process(tmp_path: Path) -> None:
         ("storage.endpoint", "seaweedfs:9000", "storage.endpoint: is not http[s]://HOST"),
         ("storage.pipeline_root", "minio://bucket/x", "is not s3://BUCKET[/PREFIX]"),
         ("storage.checkpoint_root", "checkpoints", "storage.checkpoint_root"),
+        ("storage.checkpoint_root", "/checkpoints", "storage.checkpoint_root: a folder in a pod"),
+        ("storage.checkpoint_claim", "claim", "storage.checkpoint_claim: checkpoint_root is no"),
         ("images.trainer", "registry:5000/frhead/trainer", "with a fixed tag or digest"),
         ("images.trainer", "registry/frhead/trainer:latest", "with a fixed tag or digest"),
         ("images.pull_policy", "Sometimes", "images.pull_policy"),
