@@ -83,7 +83,6 @@ def test_the_benchmarks_are_listed_uncut(capsys: pytest.CaptureFixture[str]) -> 
         (["ensemble", "--benchmark", "nw-ucla", "--scores", "joint=gone.npz"], "gone.npz"),
         (["run", "nw-ucla"], "--raw"),
         (["run", "nw-ucla", "--raw", "x", "--processes", "3"], "found 16; expected a multiple"),
-        (["compile", "nw-ucla", "--output", "p.yaml", "--gpu", "5"], "found 16; expected a mult"),
         (["no-such-command"], "no-such-command"),
         (["synthetic", "--output", "raw.zip", "--setups", "1;2"], "1;2"),
         (["synthetic", "--output", "raw.zip", "--actions", "121"], "121"),

@@ -67,13 +67,13 @@ def test_a_run_is_submitted_with_everything_that_was_said(cluster, where, frhead
     assert (pipeline["name"], pipeline["namespace"]) == ("frhead-nw-ucla", "team")
 
 
-PROFILES = Path(__file__).parents[2] / "manifests" / "profiles"
+GPU_CLUSTER = Path(__file__).parents[2] / "manifests" / "profiles" / "gpu-cluster.yaml"
 
 
 @pytest.fixture
 def profile(cluster: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The profile of a GPU cluster, with the address, the namespace and a login of this one."""
-    data = yaml.safe_load((PROFILES / "gpu-cluster.yaml").read_text())
+    data = yaml.safe_load(GPU_CLUSTER.read_text())
     data["kubeflow"] |= {"endpoint": cluster.url, "namespace": "team"}
     data["kubeflow"]["login"] = {"token_variable": "ANY_TOKEN"}
     monkeypatch.setenv("ANY_TOKEN", TOKEN)
@@ -139,14 +139,16 @@ def test_the_same_pipeline_is_uploaded_once(cluster, where, frhead) -> None:
 
 def test_a_file_that_was_compiled_is_used(cluster, where, frhead, tmp_path: Path) -> None:
     file = tmp_path / "pipeline.yaml"
-    assert frhead("compile", "nw-ucla", "--output", str(file), "--gpu", "2")[0] == 0
+    assert (
+        frhead("compile", "nw-ucla", "--output", str(file), "--profile", str(GPU_CLUSTER))[0] == 0
+    )
 
     assert frhead(*SUBMIT, *where, "--pipeline", str(file))[0] == 0
 
     (version,) = cluster.versions.values()
     executors = version["pipeline_spec"]["deploymentSpec"]["executors"]
     container = executors["exec-train-modality"]["container"]
-    assert container["resources"]["accelerator"]["resourceCount"] == "2"
+    assert container["resources"]["accelerator"]["resourceCount"] == "4"
 
 
 def task(task_id: str, name: str, **more: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 from frhead_core.config import Recipe, recipe_to_json
 from pipeline import submission
 from pipeline.cli import exit_code_of
+from pipeline.profile import Profile
 from tests.kfp_stand_in import Fault, StandIn, serving
 
 FILE = """\
@@ -26,6 +27,7 @@ schedules:
     service_account: runner
 """
 
+EXTERNAL = Path(__file__).parents[2] / "manifests" / "profiles" / "external-s3.yaml"
 COMPILED: dict[str, bytes] = {}
 
 
@@ -33,10 +35,10 @@ COMPILED: dict[str, bytes] = {}
 def compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiling the same recipe takes its seconds in the first test only."""
 
-    def compile_pipeline(recipe: Recipe) -> bytes:
-        text = recipe_to_json(recipe)
+    def compile_pipeline(recipe: Recipe, profile: Profile | None) -> bytes:
+        text = recipe_to_json(recipe) + repr(profile)
         if text not in COMPILED:
-            COMPILED[text] = original(recipe)
+            COMPILED[text] = original(recipe, profile)
         return COMPILED[text]
 
     original = submission._compile
@@ -90,6 +92,17 @@ def test_a_schedule_is_created_as_it_is_declared(cluster, schedule, file) -> Non
     assert (run["max_concurrency"], run["no_catchup"], run["status"]) == ("1", True, "ENABLED")
     assert run["service_account"] == "runner"
     assert run["runtime_config"]["parameters"]["champions"] == "s3://models/champions"
+
+
+def test_a_profile_says_what_recurring_runs_get(cluster, schedule, file, monkeypatch) -> None:
+    monkeypatch.setenv("KFP_TOKEN", "token")
+    file.write_text(FILE.replace("    service_account: runner\n", ""))
+    schedule("apply", file, "--profile", EXTERNAL)
+
+    assert only(cluster)["service_account"] == "frhead-runner"
+    (version,) = cluster.versions.values()
+    assert version["pipeline_spec"]["defaultPipelineRoot"] == "s3://example-frhead/frhead"
+    assert schedule("apply", file, "--profile", EXTERNAL).startswith("nightly: unchanged\n")
 
 
 def test_applying_again_changes_nothing(cluster, schedule, file) -> None:
