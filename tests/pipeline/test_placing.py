@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -14,7 +15,7 @@ import pytest
 import yaml
 
 from frhead_core.config import MODALITIES, benchmark_names, load_recipe
-from pipeline.arguments import pipeline_arguments
+from pipeline.arguments import PipelineArguments, pipeline_arguments
 from pipeline.cli import exit_code_of
 from pipeline.compiling import compile_pipeline, write_launcher_config
 from pipeline.profile import Placement, Profile, Training, read_profile
@@ -74,10 +75,14 @@ OTHER_VALUES: dict[str, Any] = {
 }
 
 
+@cache
+def arguments_of(benchmark: str) -> PipelineArguments:
+    return pipeline_arguments(load_recipe(benchmark), MODALITIES)
+
+
 def texts(profile: Profile, folder: Path, benchmark: str = "nw-ucla") -> dict[Destination, str]:
     """All that is written for a cluster, by destination."""
-    arguments = pipeline_arguments(load_recipe(benchmark), MODALITIES)
-    compile_pipeline(arguments, profile, folder / "pipeline.yaml")
+    compile_pipeline(arguments_of(benchmark), profile, folder / "pipeline.yaml")
     write_launcher_config(profile, folder / "launcher.yaml")
     pipeline, _, platform = (folder / "pipeline.yaml").read_text().partition("\n---\n")
     return {
@@ -89,7 +94,7 @@ def texts(profile: Profile, folder: Path, benchmark: str = "nw-ucla") -> dict[De
 
 def parsed(profile: Profile, folder: Path, benchmark: str = "nw-ucla") -> dict[Destination, Any]:
     found = texts(profile, folder, benchmark)
-    return {destination: yaml.safe_load(text) for destination, text in found.items()}
+    return {destination: yaml.load(text, yaml.CSafeLoader) for destination, text in found.items()}
 
 
 def with_value(folder: Path, key: str, value: Any) -> Profile:
