@@ -45,6 +45,22 @@ class PairSamples:
     false_positives: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class ClassSamples:
+    """The samples by which a class is judged, as FR-Head sorts them, and what they were taken for.
+
+    ``true_positives``: rows of the samples of ``label`` that were recognised.
+    ``false_negatives``: of those that were taken for another class.
+    ``false_positives``: of the samples of another class that were taken for ``label``.
+    All are (k,) int64, ascending.
+    """
+
+    label: int
+    true_positives: np.ndarray
+    false_negatives: np.ndarray
+    false_positives: np.ndarray
+
+
 def ranking(logits: np.ndarray) -> np.ndarray:
     """Classes of each sample, (n, K), by ascending logit; equals stay in their order."""
     return np.argsort(logits, axis=1, kind="stable")
@@ -52,7 +68,8 @@ def ranking(logits: np.ndarray) -> np.ndarray:
 
 def predicted_classes(logits: np.ndarray) -> np.ndarray:
     """(n,) int64: the class ranked last, so that top-1 accuracy and confusion matrix agree."""
-    return ranking(logits)[:, -1].astype(np.int64)
+    # The first largest from the right is the last of a stable ranking, ten times as fast.
+    return (logits.shape[1] - 1 - logits[:, ::-1].argmax(axis=1)).astype(np.int64)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
@@ -77,7 +94,11 @@ def top_k_right(logits: np.ndarray, labels: np.ndarray, k: int) -> int:
         labels: (n,).
         k: At least 1; K or more counts every sample.
     """
-    return int((ranking(logits)[:, -k:] == labels[:, None]).any(axis=1).sum())
+    own = np.take_along_axis(logits, labels[:, None], axis=1)
+    # Ranked after the label: what is larger, and of equals what has a higher number.
+    behind = np.arange(logits.shape[1]) > labels[:, None]
+    after = ((logits > own) | ((logits == own) & behind)).sum(axis=1)
+    return int((after < k).sum())
 
 
 def top_k_accuracy(logits: np.ndarray, labels: np.ndarray, k: int) -> float:
@@ -160,6 +181,17 @@ def _confused_pair(matrix: np.ndarray, first: int, second: int) -> ConfusedPair:
 
 def _percent(part: int, whole: int) -> float:
     return 100.0 * part / whole if whole else float("nan")
+
+
+def samples_of_class(predictions: np.ndarray, labels: np.ndarray, label: int) -> ClassSamples:
+    """Sort the samples that are of a class or were taken for it, (n,) predictions and labels."""
+    actual, predicted = labels == label, predictions == label
+    return ClassSamples(
+        label=label,
+        true_positives=np.flatnonzero(actual & predicted),
+        false_negatives=np.flatnonzero(actual & ~predicted),
+        false_positives=np.flatnonzero(~actual & predicted),
+    )
 
 
 def samples_of_pair(

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from frhead_core.evaluation.predict import evaluate_model, model_cost
 from frhead_core.evaluation.scores import CLASSES_CSV, CONFUSION_CSV, Scores, holds_scores
 from frhead_core.evaluation.tables import classes_csv, confusion_csv
 from frhead_core.files import replaced_directory
@@ -52,6 +51,8 @@ def score_model(
     Raises:
         InputError: If model or store cannot be used, or ``output`` holds something else.
     """
+    from frhead_core.evaluation.predict import evaluate_model, model_cost  # noqa: PLC0415 - torch
+
     artifact = ModelArtifact.open(model)
     scores = {}
     with replaced_directory(output, holds_scores) as temporary:

@@ -8,18 +8,16 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from safetensors import SafetensorError
-from safetensors.torch import load as from_safetensors
+from typing import TYPE_CHECKING, Any
 
 from frhead_core.config import Modality, Recipe, check_modality, load_recipe, recipe_to_yaml
 from frhead_core.errors import InputError
 from frhead_core.evaluation.cost import Cost
 from frhead_core.files import replaced_directory
-from frhead_core.models.recogniser import Recogniser
-from frhead_core.models.registry import build_model
 from frhead_core.training.model_card import model_card
+
+if TYPE_CHECKING:
+    from frhead_core.models.recogniser import Recogniser
 
 FORMAT_VERSION = 1
 MODEL_FILES = (
@@ -87,6 +85,12 @@ class ModelArtifact:
         Raises:
             InputError: If there are no such weights, or they do not fit the recipe.
         """
+        # Who only reads what a model says of itself does not wait for torch.
+        from safetensors import SafetensorError  # noqa: PLC0415
+        from safetensors.torch import load as from_safetensors  # noqa: PLC0415
+
+        from frhead_core.models.registry import build_model  # noqa: PLC0415
+
         content = self.weights(which)
         model = build_model(self.recipe)
         try:

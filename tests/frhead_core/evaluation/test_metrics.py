@@ -33,6 +33,32 @@ def test_of_equal_logits_the_later_class_ranks_higher():
     assert metrics.top_k_right(logits, np.array([0]), 3) == 0
 
 
+@given(scored(), st.integers(1, 9))
+def test_quick_figures_are_those_of_the_ranking(sample, k):
+    logits, labels = sample
+    order = metrics.ranking(logits)
+    np.testing.assert_array_equal(metrics.predicted_classes(logits), order[:, -1])
+    right = (order[:, -k:] == labels[:, None]).any(axis=1).sum()
+    assert metrics.top_k_right(logits, labels, k) == right
+
+
+@given(scored())
+def test_samples_of_a_class_are_sorted_by_what_happened_to_them(sample):
+    logits, labels = sample
+    predictions = metrics.predicted_classes(logits)
+    for label in range(logits.shape[1]):
+        samples = metrics.samples_of_class(predictions, labels, label)
+        recognised, missed, wrongly = (
+            samples.true_positives.tolist(),
+            samples.false_negatives.tolist(),
+            samples.false_positives.tolist(),
+        )
+        assert sorted(recognised + missed) == np.flatnonzero(labels == label).tolist()
+        assert sorted(recognised + wrongly) == np.flatnonzero(predictions == label).tolist()
+        assert all(labels[row] == label != predictions[row] for row in missed)
+        assert all(labels[row] != label == predictions[row] for row in wrongly)
+
+
 def test_without_samples_there_is_no_accuracy():
     assert np.isnan(metrics.top_k_accuracy(np.zeros((0, 3)), np.zeros(0, dtype=np.int64), 1))
 
