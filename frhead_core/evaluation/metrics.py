@@ -69,7 +69,7 @@ def ranking(logits: np.ndarray) -> np.ndarray:
 def predicted_classes(logits: np.ndarray) -> np.ndarray:
     """(n,) int64: the class ranked last, so that top-1 accuracy and confusion matrix agree."""
     # The first largest from the right is the last of a stable ranking, ten times as fast.
-    return (logits.shape[1] - 1 - logits[:, ::-1].argmax(axis=1)).astype(np.int64)
+    return np.asarray(logits.shape[1] - 1 - logits[:, ::-1].argmax(axis=1), dtype=np.int64)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

@@ -13,13 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from frhead_core.evaluation.scores import CLASSES_CSV, CONFUSION_CSV, Scores, holds_scores
 from frhead_core.evaluation.tables import classes_csv, confusion_csv
 from frhead_core.files import replaced_directory
 from frhead_core.progress import Reporter
 from frhead_core.training.artifact import ModelArtifact
-from frhead_core.training.samples import Part
+
+if TYPE_CHECKING:
+    from frhead_core.training.samples import Part
 
 VALIDATION = "validation_last"
 

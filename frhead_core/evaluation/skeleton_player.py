@@ -61,20 +61,23 @@ def players(
     ][:_PLAYERS]
 
 
-def animation(sequence: np.ndarray, layout: Skeleton) -> dict[str, Any]:
+def animation(
+    sequence: np.ndarray, layout: Skeleton, most_frames: int = _MOST_FRAMES
+) -> dict[str, Any]:
     """A sequence as whole numbers in a box of -500 to 500 around its middle.
 
     Args:
         sequence: (M, T, V, 3); a body that is zero in a frame is absent there.
         layout: Of the joints.
+        most_frames: Of a longer sequence so many are taken, evenly.
 
     Returns:
-        ``edges`` (pairs of joints), ``kept`` (0-based frames taken, at most 60), ``total``
+        ``edges`` (pairs of joints), ``kept`` (0-based frames taken), ``total``
         (frames of the sequence), ``frames``: for each frame kept and each body V * 3 numbers, or
         None where the body is absent.
     """
     total = sequence.shape[1]
-    kept = np.unique(np.linspace(0, total - 1, min(total, _MOST_FRAMES)).round().astype(np.int64))
+    kept = np.unique(np.linspace(0, total - 1, min(total, most_frames)).round().astype(np.int64))
     bodies = sequence[:, kept].astype(np.float64)
     present = np.isfinite(bodies).all(axis=(2, 3)) & (bodies != 0).any(axis=(2, 3))
     boxed = _boxed(bodies, present)

@@ -12,13 +12,21 @@ from pipeline.console.failures import handle_failures
 from pipeline.console.headers import RequestLimit, SecurityHeaders
 from pipeline.console.pages import STATIC
 from pipeline.console.prefix import UnderPrefix
-from pipeline.console.routes import api, health, login, run, runs
+from pipeline.console.routes import api, health, login, results, results_api, run, runs
 from pipeline.console.security import check_request
 from pipeline.console.session_key import session_key
 from pipeline.console.settings import ConsoleSettings
 from pipeline.local_runs import LocalRuns
 
-_ROUTERS = (health.router, login.router, runs.router, run.router, api.router)
+_ROUTERS = (
+    health.router,
+    login.router,
+    runs.router,
+    run.router,
+    results.router,
+    api.router,
+    results_api.router,
+)
 # Without a token the browser's idea of this machine's name is the protection: a page of another
 # site, whose name was made to point here, must not be answered.
 _OWN_NAMES = ["localhost", "127.0.0.1", "[::1]"]

@@ -11,6 +11,7 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from frhead_core.evaluation.tables import modality_text
 from pipeline.console import security
 from pipeline.local_time import duration_text
 
@@ -53,4 +54,5 @@ def moment(time: datetime | None) -> str:
 
 
 _ENVIRONMENT.filters["moment"] = moment
+_ENVIRONMENT.filters["modality_text"] = modality_text
 _ENVIRONMENT.globals["duration"] = duration_text

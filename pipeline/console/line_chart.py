@@ -1,0 +1,114 @@
+"""Line charts as numbers for a template: drawn by the server, coloured by the page's own style."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from frhead_core.config import Modality
+
+WIDTH, HEIGHT = 440, 260
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 10, 34
+_TICKS = 7
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a chart: whose it is, whether it was measured in training, and its points."""
+
+    name: Modality
+    training: bool
+    points: tuple[tuple[float, float], ...]
+
+    @property
+    def path(self) -> str:
+        """As SVG has it."""
+        return " ".join(f"{x:.1f},{y:.1f}" for x, y in self.points)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A mark at an axis."""
+
+    place: float
+    text: str
+
+
+@dataclass(frozen=True)
+class LineChart:
+    """A chart of ``WIDTH`` by ``HEIGHT`` units; ``left`` and ``bottom`` are where its axes are."""
+
+    lines: tuple[Line, ...]
+    across: tuple[Tick, ...]
+    upward: tuple[Tick, ...]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = _LEFT
+    right: int = WIDTH - _RIGHT
+    top: int = _TOP
+    bottom: int = HEIGHT - _BOTTOM
+
+
+def epoch_chart(
+    histories: Mapping[Modality, Sequence[Mapping[str, Any]]], key: str
+) -> LineChart | None:
+    """A figure by epoch, and the same figure measured in training; None where there is none.
+
+    Args:
+        histories: Rows of ``history.jsonl`` by modality.
+        key: The figure; ``train_<key>`` is the one measured in training.
+    """
+    series = {
+        (name, training): points
+        for name, rows in histories.items()
+        for training, field in ((True, f"train_{key}"), (False, key))
+        if (points := _points(rows, field))
+    }
+    everything = [point for points in series.values() for point in points]
+    if not everything:
+        return None
+    epochs, values = zip(*everything, strict=True)
+    steps = _steps(min(values), max(values))
+    low, high = steps[0], steps[-1]
+    last: float = max(2.0, *epochs)
+
+    def across(epoch: float) -> float:
+        return _LEFT + (WIDTH - _LEFT - _RIGHT) * (epoch - 1) / (last - 1)
+
+    def upward(value: float) -> float:
+        return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * (value - low) / (high - low)
+
+    return LineChart(
+        lines=tuple(
+            Line(name, training, tuple((across(epoch), upward(value)) for epoch, value in points))
+            for (name, training), points in series.items()
+        ),
+        across=tuple(Tick(across(epoch), f"{epoch:g}") for epoch in _epochs(int(last))),
+        upward=tuple(Tick(upward(step), f"{step:g}") for step in steps),
+    )
+
+
+def _points(rows: Sequence[Mapping[str, Any]], field: str) -> list[tuple[float, float]]:
+    found = ((row.get("epoch"), row.get(field)) for row in rows)
+    return [
+        (float(epoch), float(value))
+        for epoch, value in found
+        if isinstance(epoch, int | float) and isinstance(value, int | float)
+        if math.isfinite(value)
+    ]
+
+
+def _steps(low: float, high: float) -> list[float]:
+    """Round values from below ``low`` to above ``high``, at distances of 1, 2 or 5 times 10^n."""
+    wish = max(high - low, abs(high) / 100, 1e-9) / (_TICKS - 1)
+    power = 10.0 ** math.floor(math.log10(wish))
+    distance = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= wish)
+    first, last = math.floor(low / distance), math.ceil(high / distance)
+    return [round(place * distance, 12) for place in range(first, max(last, first + 1) + 1)]
+
+
+def _epochs(last: int) -> list[int]:
+    distance = max(1, math.ceil(last / 8))
+    return [1, *range(distance if distance > 1 else 2, last + 1, distance)]
