@@ -15,9 +15,9 @@ from components.events import FILE_NAME, EventFile
 from pipeline.console.app import create_app
 from pipeline.console.settings import ConsoleSettings
 from tests.console.browser import chromium, open_page, serve
-from tests.console.finished_run import copied_run, finished_run
+from tests.console.finished_run import copied_run, finished_run, telling_run
 
-__all__ = ["chromium", "copied_run", "finished_run", "open_page", "serve"]  # for all tests here
+__all__ = ["chromium", "copied_run", "finished_run", "open_page", "serve", "telling_run"]
 TOKEN = "a-token-of-some-length"
 FAILED = "20260102-030405-demo"
 RUNNING = "20260103-030405-demo"

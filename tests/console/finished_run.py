@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from filelock import FileLock
 from starlette.testclient import TestClient
 
 from frhead_core.config import load_recipe, override
 from frhead_core.data.synthetic import write_nw_ucla
+from frhead_core.evaluation.scores import Scores
 from pipeline.console.app import create_app
 from pipeline.console.settings import ConsoleSettings
 from pipeline.local_run import LocalRun, run_locally
@@ -49,6 +52,19 @@ def copied_run(finished_run: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "runs" / finished_run.name
     shutil.copytree(finished_run, folder)
     return folder
+
+
+@pytest.fixture
+def telling_run(copied_run: Path) -> Path:
+    """The same run with models that are often right, each about other samples."""
+    for path in (copied_run / "results" / "scores").glob("*/*.npz"):
+        if path.parent.name in MODALITIES:
+            scores = Scores.load(path)
+            random = np.random.default_rng(MODALITIES.index(path.parent.name))
+            logits = random.normal(size=scores.logits.shape).astype(np.float32)
+            logits[np.arange(len(scores)), scores.labels] += 1.5
+            dataclasses.replace(scores, logits=logits).save(path)
+    return copied_run
 
 
 Record = Callable[[dict[str, Any]], None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -176,14 +177,14 @@ weights = st.floats(-2, 2, width=32).map(lambda value: round(value, 3))
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(joint=weights, bone=weights, epoch=st.sampled_from(["last", "best"]))
-def test_other_weights_are_those_of_the_ensemble(browser, finished_run, joint, bone, epoch):
-    query = f"epoch={epoch}&joint={joint}&bone={bone}"
-    answer = browser.get(f"{api(finished_run)}/ensemble?{query}")
+def test_other_weights_are_those_of_the_ensemble(telling_run, joint, bone, epoch):
+    address = f"{api(telling_run)}/ensemble?epoch={epoch}&joint={joint}&bone={bone}"
+    answer = asked(telling_run).get(address)
     if joint == bone == 0:
         assert answer.status_code == 422
         return
     which = {"last": "last", "best": "best_on_test"}[epoch]
-    parts = {name: scores_of(finished_run, name, which) for name in MODALITIES}
+    parts = {name: scores_of(telling_run, name, which) for name in MODALITIES}
     combined = combine(parts, {"joint": joint, "bone": bone})
     expected = metrics.summarise(combined.logits, combined.labels)
     assert answer.json() == {key: expected[key] for key in answer.json()}
@@ -224,9 +225,7 @@ def test_results_that_were_written_again_are_read_again(copied_run):
     scores = Scores.load(path)
     logits = np.full_like(scores.logits, -1)
     logits[np.arange(len(scores)), scores.labels] = 1
-    Scores(
-        scores.names, logits, scores.labels, scores.parts, scores.seen_in_training, scores.metadata
-    ).save(path)
+    dataclasses.replace(scores, logits=logits).save(path)
     after = browser.get(f"{api(copied_run)}/confusion?of=joint").json()
     assert any(actual != predicted for actual, predicted, _ in before["cells"])
     assert all(actual == predicted for actual, predicted, _ in after["cells"])
@@ -237,14 +236,8 @@ def test_no_name_becomes_markup(copied_run):
     for path in (copied_run / "results" / "scores").glob("*/*.npz"):
         scores = Scores.load(path)
         classes = [f"{MARKUP} {number}" for number in range(scores.logits.shape[1])]
-        Scores(
-            (sample, *scores.names[1:]),
-            scores.logits,
-            scores.labels,
-            scores.parts,
-            scores.seen_in_training,
-            {**scores.metadata, "classes": classes},
-        ).save(path)
+        names, metadata = (sample, *scores.names[1:]), {**scores.metadata, "classes": classes}
+        dataclasses.replace(scores, names=names, metadata=metadata).save(path)
     browser = asked(copied_run)
     label = int(scores_of(copied_run, "joint").labels[0])
     first = soup_of(browser.get(f"{pages(copied_run)}/class?of=joint&label={label}").text)

@@ -17,14 +17,14 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def results(finished_run, serve, open_page):
-    """Opens the page of results."""
+def results(telling_run, serve, open_page):
+    """Opens the page of results, from the page of the run."""
 
     def start(**settings: object) -> Page:
         page = open_page(**settings)
-        page.goto(f"{serve(finished_run.parent)}/runs/{finished_run.name}")
+        page.goto(f"{serve(telling_run.parent)}/runs/{telling_run.name}")
         page.get_by_role("link", name="Results").click()
-        expect(page).to_have_url(re.compile(pages(finished_run)))
+        expect(page).to_have_url(re.compile(pages(telling_run)))
         return page
 
     return start
@@ -47,7 +47,7 @@ def test_from_a_confused_pair_to_its_skeleton_playing(results):
     assert page.locator(".verdicts tbody tr").count() == 3
 
 
-def test_the_player_stands_still_where_motion_is_not_wanted_and_obeys_keys(results, finished_run):
+def test_the_player_stands_still_where_motion_is_not_wanted_and_obeys_keys(results):
     page = results(reduced_motion="reduce")
     page.get_by_role("link", name=re.compile("read as")).first.click()
     page.locator(".group a").first.click()
@@ -78,12 +78,12 @@ def test_the_player_stands_still_where_motion_is_not_wanted_and_obeys_keys(resul
 
 
 @pytest.mark.parametrize("most", [results_routes.COMPUTED_IN_BROWSER, 0])
-def test_the_accuracy_follows_the_sliders(results, finished_run, monkeypatch, most):
+def test_the_accuracy_follows_the_sliders(results, telling_run, monkeypatch, most):
     monkeypatch.setattr(results_routes, "COMPUTED_IN_BROWSER", most)
     page = results()
     form, right = page.locator("form.weights"), page.locator("form.weights .right")
     own = right.inner_text()
-    parts = {name: scores_of(finished_run, name) for name in MODALITIES}
+    parts = {name: scores_of(telling_run, name) for name in MODALITIES}
     seen = set()
     for chosen in ((1, 0), (0, 1), (0.335, 0.87), (0.915, 0.05)):
         for name, weight in zip(MODALITIES, chosen, strict=True):
