@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from frhead_core.config import Modality
 
@@ -52,7 +51,7 @@ class LineChart:
 
 
 def epoch_chart(
-    histories: Mapping[Modality, Sequence[Mapping[str, Any]]], key: str
+    histories: Mapping[Modality, Sequence[Mapping[str, float]]], key: str
 ) -> LineChart | None:
     """A figure by epoch, and the same figure measured in training; None where there is none.
 
@@ -90,7 +89,7 @@ def epoch_chart(
     )
 
 
-def _points(rows: Sequence[Mapping[str, Any]], field: str) -> list[tuple[float, float]]:
+def _points(rows: Sequence[Mapping[str, float]], field: str) -> list[tuple[float, float]]:
     found = ((row.get("epoch"), row.get(field)) for row in rows)
     return [
         (float(epoch), float(value))

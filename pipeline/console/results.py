@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
+from pydantic import BaseModel, ValidationError
 
-from frhead_core.config import Modality, Recipe, check_modality, recipe_from_json
+from frhead_core.config import Modality, Recipe, recipe_from_json
 from frhead_core.data.store import SequenceStore
 from frhead_core.errors import InputError
 from frhead_core.evaluation import metrics
@@ -32,6 +33,25 @@ Subject = Literal["ensemble", "joint", "bone", "joint_motion", "bone_motion"]
 ENSEMBLE: Subject = "ensemble"
 _STORE_STEP, _STORE_OUTPUT = "transform_sequences", "sequences"
 _RUNS_KEPT = 2
+
+
+class _Step(BaseModel):
+    name: str
+    outputs: dict[str, Any] = {}
+
+
+class _How(BaseModel):
+    output: Path | None = None
+
+
+class _Facts(BaseModel):
+    """What is needed here of a ``run.json``."""
+
+    status: str = "unknown"
+    modalities: tuple[Modality, ...] = ()
+    recipe: str = ""
+    how: _How = _How()
+    steps: list[_Step] = []
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +111,7 @@ class RunResults:
     rows: Sequence[AccuracyRow]
     notes: Sequence[str]
     weights: Mapping[Modality, float]
-    histories: Mapping[Modality, Sequence[Mapping[str, Any]]]
+    histories: Mapping[Modality, Sequence[Mapping[str, float]]]
     judged: Mapping[tuple[Subject, Epoch], Judged] = field(repr=False)
 
     def choose(self, subject: Subject | None, epoch: Epoch | None) -> Judged:
@@ -130,25 +150,25 @@ def open_results(folder: RunFolder) -> RunResults:
     """The results of a run.
 
     Raises:
-        NoSuchThingError: If it has none yet.
+        NoSuchThingError: If it has none, yet or any more.
         InputError: If a part of them is missing, damaged, or does not belong to the rest.
     """
     facts = _facts(folder)
-    place = results_place(folder)
-    names = [check_modality(name) for name in facts.get("modalities", ())]
-    if not (place / "scores").is_dir() or not names:
+    if facts.status != "done":
         raise NoSuchThingError(
-            f"The run {folder.name} has no results yet. They come with its last step."
+            f"The run {folder.name} has no results yet: it is {facts.status}, and they come last."
         )
-    if "recipe" not in facts:
+    place = results_place(folder)
+    if not (place / "scores").is_dir():
+        raise NoSuchThingError(f"The results of the run {folder.name} are not in {place} any more.")
+    if not facts.recipe:
         raise InputError("does not say by which recipe it was run", file=folder.path / RECORD)
-    return _read(place, tuple(names), facts["recipe"], _stamp(place))
+    return _read(place, facts.modalities, facts.recipe, _stamp(place))
 
 
 def results_place(folder: RunFolder) -> Path:
     """Where the results of a run are, or will be."""
-    output = _facts(folder).get("how", {}).get("output")
-    return Path(output) if output else folder.results
+    return _facts(folder).how.output or folder.results
 
 
 def open_store(folder: RunFolder) -> SequenceStore:
@@ -158,10 +178,11 @@ def open_store(folder: RunFolder) -> SequenceStore:
         NoSuchThingError: If nothing is known of them, or they are not there any more.
         InputError: If they are damaged.
     """
-    for step in _facts(folder).get("steps", ()):
-        place = step.get("outputs", {}).get(_STORE_OUTPUT)
-        if step.get("name") == _STORE_STEP and place and (Path(place) / "metadata.json").is_file():
-            return _store(Path(place), _stamp(Path(place)))
+    for step in _facts(folder).steps:
+        if step.name == _STORE_STEP and _STORE_OUTPUT in step.outputs:
+            place = Path(str(step.outputs[_STORE_OUTPUT]))
+            if (place / "metadata.json").is_file():
+                return _store(place, _stamp(place))
     raise NoSuchThingError("The sequences of this run are not here any more.")
 
 
@@ -181,9 +202,29 @@ def _read(place: Path, names: tuple[Modality, ...], recipe: str, _stamp: object)
         rows=accuracy_rows(report),
         notes=_notes(report),
         weights=report.ensemble.weights if report.ensemble else {},
-        histories={name: each.history for name, each in report.modalities.items() if each.history},
+        histories=_histories(report, place),
         judged=_judged(report),
     )
+
+
+def _histories(report: RunReport, place: Path) -> dict[Modality, Sequence[Mapping[str, float]]]:
+    """The numbers of each epoch, by modality that was trained."""
+    found: dict[Modality, Sequence[Mapping[str, float]]] = {}
+    for name, each in report.modalities.items():
+        for row in each.history:
+            if not (isinstance(row, dict) and isinstance(row.get("epoch"), int)):
+                file = place / "models" / name / "history.jsonl"
+                raise InputError("is not the history of a training", file=file, found=row)
+        if each.history:
+            found[name] = [
+                {key: value for key, value in row.items() if _is_number(value)}
+                for row in each.history
+            ]
+    return found
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _notes(report: RunReport) -> list[str]:
@@ -223,17 +264,23 @@ def _kept(epoch: Epoch, last: Scores | None, best: Scores | None) -> Scores | No
 
 def _stamp(place: Path) -> tuple[tuple[str, int, int], ...]:
     """What changes when the files do."""
-    paths = sorted(path for path in place.rglob("*") if path.is_file())
-    facts = ((path, path.stat()) for path in paths)
+    try:
+        paths = sorted(path for path in place.rglob("*") if path.is_file())
+        facts = [(path, path.stat()) for path in paths]
+    except FileNotFoundError as error:
+        raise NoSuchThingError(f"{place} is just being replaced: reload the page.") from error
     return tuple((str(path), each.st_mtime_ns, each.st_size) for path, each in facts)
 
 
-def _facts(folder: RunFolder) -> dict[str, Any]:
+def _facts(folder: RunFolder) -> _Facts:
     path = folder.path / RECORD
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"is not the record of a run ({error})", file=path) from error
-    if not isinstance(facts, dict):
-        raise InputError("is not the record of a run", file=path)
-    return facts
+        return _Facts.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", file=path) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or None
+        raise InputError(
+            f"is not the record of a run ({first['msg']})", file=path, field=field
+        ) from error

@@ -263,6 +263,11 @@ def damage(path: Path) -> None:
         (lambda run: damage(run / "results/models/bone/last.safetensors"), "another model"),
         (lambda run: change_record(run, lambda facts: facts.pop("recipe")), "recipe"),
         (lambda run: (run / "run.json").write_text("[]"), "run.json"),
+        (
+            lambda run: change_record(run, lambda facts: facts.update(modalities=[7])),
+            "modalities.0",
+        ),
+        (lambda run: (run / "results/models/bone/history.jsonl").write_text("[]"), "history.jsonl"),
     ],
 )
 def test_what_is_missing_or_damaged_is_named(copied_run, spoil, told):
@@ -281,7 +286,15 @@ def test_a_run_without_results_says_so(tmp_path):
     for address in (pages(run), f"{pages(run)}/sample?sample=x", f"{pages(run)}/pair"):
         answer = asked(run).get(address)
         assert answer.status_code in (404, 422)
-    assert "no results yet" in asked(run).get(pages(run)).text
+    assert "no results yet: it is running" in asked(run).get(pages(run)).text
+
+
+def test_results_that_another_run_left_are_not_those_of_a_run_that_goes_on(copied_run):
+    change_record(copied_run, lambda facts: facts.update(status="failed"))
+    assert asked(copied_run).get(pages(copied_run)).status_code == 404
+    change_record(copied_run, lambda facts: facts.update(status="done"))
+    shutil.rmtree(copied_run / "results")
+    assert "any more" in asked(copied_run).get(pages(copied_run)).text
 
 
 @pytest.mark.parametrize(

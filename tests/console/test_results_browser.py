@@ -39,7 +39,7 @@ def test_from_a_confused_pair_to_its_skeleton_playing(results):
     page.locator("a.pair").first.click()
     expect(page.get_by_text("False negatives of").first).to_be_visible()
     page.locator(".group a").first.click()
-    frame = page.locator(".controls output")
+    frame = page.locator(".controls .place")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()  # it plays on its own
     before, first = picture(page), frame.inner_text()
     expect(frame).not_to_have_text(first)
@@ -51,7 +51,7 @@ def test_the_player_stands_still_where_motion_is_not_wanted_and_obeys_keys(resul
     page = results(reduced_motion="reduce")
     page.get_by_role("link", name=re.compile("read as")).first.click()
     page.locator(".group a").first.click()
-    canvas, frame = page.locator("canvas"), page.locator(".controls output")
+    canvas, frame = page.locator("canvas"), page.locator(".controls .place")
     expect(frame).to_have_text(re.compile(r"^1 of "))
     expect(page.get_by_role("button", name="Play")).to_be_visible()
     before = picture(page)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query
@@ -33,6 +33,7 @@ from pipeline.console.results_tables import (
     pair_groups,
     verdicts,
 )
+from pipeline.console.routes.api import Failure
 
 MOST_FRAMES = 1200
 _MOST_PAIRS = 1000
@@ -41,7 +42,7 @@ _LARGEST_WEIGHT = 1000
 router = APIRouter(
     prefix="/api/v1/runs/{name}/results",
     tags=["results"],
-    responses={status: {"description": "Refused"} for status in (401, 403, 404)},
+    responses={status: {"model": Failure} for status in (401, 403, 404)},
 )
 
 
@@ -68,7 +69,7 @@ class Summary(BaseModel):
     benchmark: str
     accuracies: Sequence[AccuracyRow]
     weights: Mapping[Modality, float]
-    histories: Mapping[Modality, Sequence[Mapping[str, Any]]]
+    histories: Mapping[Modality, Sequence[Mapping[str, float]]]
 
 
 class Confusion(BaseModel):

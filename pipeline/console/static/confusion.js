@@ -10,6 +10,7 @@
     const canvas = part.querySelector("canvas");
     const output = part.querySelector("output");
     const link = part.querySelector("a");
+    const scroll = part.querySelector(".scroll");
     const totals = new Map();
     for (const [actual, , count] of data.cells) totals.set(actual, (totals.get(actual) ?? 0) + count);
     const used = [...new Set(data.cells.flatMap(([actual, predicted]) => [actual, predicted]))]
@@ -45,7 +46,7 @@
       context.fillStyle = colour("--panel");
       context.fillRect(left, 0, size, size);
       for (const [actual, predicted, count] of data.cells) {
-        context.globalAlpha = 0.2 + 0.8 * (count / totals.get(actual));
+        context.globalAlpha = 0.3 + 0.7 * Math.sqrt(count / totals.get(actual)); // few are seen too
         context.fillStyle = colour(actual === predicted ? "--good" : "--bad");
         const gap = cell > 8 ? 1 : 0;
         context.fillRect(left + cell * placeOf.get(predicted), cell * placeOf.get(actual), cell - gap, cell - gap);
@@ -81,6 +82,14 @@
       draw();
     }
 
+    // Keys may lead to a cell that is not in sight.
+    function bringIntoSight() {
+      const place = left + column * cell;
+      if (place < scroll.scrollLeft || place + cell > scroll.scrollLeft + scroll.clientWidth) {
+        scroll.scrollLeft = place - scroll.clientWidth / 2;
+      }
+    }
+
     function at(event) {
       const box = canvas.getBoundingClientRect();
       return [Math.floor((event.clientY - box.top) / cell), Math.floor((event.clientX - box.left - left) / cell)];
@@ -105,6 +114,7 @@
       if (!keys[event.key] || event.altKey || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
       keys[event.key]();
+      bringIntoSight();
     });
     canvas.addEventListener("pointermove", (event) => {
       if (event.pointerType === "mouse") choose(...at(event));
@@ -118,8 +128,9 @@
     });
     new ResizeObserver(draw).observe(part);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-    chooseError(0);
-    if (!errors.length) choose(0, 0);
+    if (errors.length) chooseError(0);
+    else choose(0, 0);
+    bringIntoSight();
   }
 
   document.querySelectorAll("[data-confusion]").forEach(async (part) => {

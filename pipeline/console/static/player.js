@@ -16,7 +16,7 @@
       for (const name of ["play", "back", "on", "front", "frame", "speed"]) {
         this[name] = figure.querySelector(`.${name}`);
       }
-      this.output = figure.querySelector("output");
+      this.text = figure.querySelector(".place");
       this.angles = { ...FRONT };
       this.place = 0;
       this.playing = false;
@@ -44,10 +44,15 @@
       this.front.addEventListener("click", () => { this.angles = { ...FRONT }; this.draw(); });
       this.frame.addEventListener("input", () => { this.pause(); this.show(Number(this.frame.value)); });
       this.canvas.addEventListener("keydown", (event) => this.key(event));
-      this.canvas.addEventListener("pointerdown", (event) => this.canvas.setPointerCapture(event.pointerId));
+      let from = null;
+      this.canvas.addEventListener("pointerdown", (event) => {
+        this.canvas.setPointerCapture(event.pointerId);
+        from = [event.clientX, event.clientY];
+      });
       this.canvas.addEventListener("pointermove", (event) => {
         if (!this.canvas.hasPointerCapture(event.pointerId)) return;
-        this.orbit(event.movementX / 120, event.movementY / 120);
+        this.orbit((event.clientX - from[0]) / 120, (event.clientY - from[1]) / 120);
+        from = [event.clientX, event.clientY];
       });
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
       new ResizeObserver(() => this.draw()).observe(this.canvas);
@@ -108,7 +113,7 @@
       this.place = place;
       this.frame.value = place;
       const text = `${this.data.kept[place] + 1} of ${this.data.total}`;
-      this.output.textContent = text;
+      this.text.textContent = text;
       this.frame.setAttribute("aria-valuetext", `frame ${text}`);
       this.draw();
     }

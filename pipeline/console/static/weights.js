@@ -93,7 +93,7 @@
 
   function label(place) {
     const text = String(Number(weights[place].toPrecision(3)));
-    form.querySelectorAll("output")[place].textContent = text;
+    form.querySelectorAll(".value")[place].textContent = text;
   }
 
   own = Number(form.querySelector(".right").textContent);
