@@ -24,8 +24,7 @@ from frhead_core.evaluation.run_results import ModalityFolders, RunInputs, repor
 from frhead_core.evaluation.scores import Scores
 from frhead_core.evaluation.tables import NOTHING_PUBLISHED, weights_text
 from pipeline.console.failures import NoSuchThingError
-from pipeline.local_runs import RECORD
-from pipeline.run_folder import RunFolder
+from pipeline.run_folder import RECORD, RunFolder
 
 Epoch = Literal["last", "best"]
 EPOCHS: tuple[Epoch, ...] = get_args(Epoch)
