@@ -255,7 +255,8 @@ class TrainingSettings:
     validation part and evaluate every epoch on that part instead of the test set.
     ``synchronise_batch_norm``: where several processes train, normalise by the whole batch instead
     of each by its own share. ``compile``: let ``torch.compile`` make one program of the forward and
-    backward pass.
+    backward pass. ``cuda_graphs``: let that program be started as a whole instead of operation by
+    operation; only GPUs can.
     """
 
     epochs: ModalityEpochs
@@ -275,8 +276,11 @@ class TrainingSettings:
     hold_out_validation: Switch = False
     synchronise_batch_norm: Switch = True
     compile: Switch = False
+    cuda_graphs: Switch = False
 
     def __post_init__(self) -> None:
+        if self.cuda_graphs and not self.compile:
+            raise ValueError("cuda_graphs needs compile to be true")
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
 

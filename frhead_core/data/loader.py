@@ -38,6 +38,16 @@ class Batch:
     labels: torch.Tensor
     rows: np.ndarray
 
+    def on(self, device: torch.device) -> Batch:
+        """The batch on a device; the copy to a GPU goes on while the caller does."""
+        if device.type == "cpu":
+            return self
+
+        def copied(tensor: torch.Tensor) -> torch.Tensor:
+            return tensor.pin_memory().to(device, non_blocking=True)
+
+        return Batch(copied(self.coordinates), copied(self.labels), self.rows)
+
 
 class Transform(Protocol):
     """Makes model inputs of a batch; with generators as in training, without as in evaluation."""

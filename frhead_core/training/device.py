@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 
 import torch
 
+from frhead_core.data.loader import Batch
 from frhead_core.errors import InputError
 
 
@@ -21,6 +23,17 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not available:
         raise InputError("no GPU that torch can use", field="device", found=name)
     return torch.device("cuda" if name != "cpu" and available else "cpu")
+
+
+def copied_ahead(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
+    """Batches on the device; each one is under way there while the one before is worked on."""
+    ahead: Batch | None = None
+    for batch in batches:
+        if ahead is not None:
+            yield ahead
+        ahead = batch.on(device)
+    if ahead is not None:
+        yield ahead
 
 
 def use_threads(count: int, processes: int = 1) -> int:

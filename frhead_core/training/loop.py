@@ -39,7 +39,7 @@ from frhead_core.training.checkpoint import (
     contiguous_state,
     identity_hash,
 )
-from frhead_core.training.device import choose_device, use_threads
+from frhead_core.training.device import choose_device, copied_ahead, use_threads
 from frhead_core.training.distributed import Processes, joined, this_process
 from frhead_core.training.interruption import StopRequest, stop_requests
 from frhead_core.training.samples import (
@@ -192,8 +192,10 @@ class _Run:
         self.model = build_model(job.recipe).to(self.device)
         self.shared = SharedModel(self.model, processes, self.settings.synchronise_batch_norm)
         draw_differently(self.settings.seed, processes)
-        losses = self.model.losses
-        self.losses = torch.compile(losses) if self.settings.compile else losses
+        self.losses = self.model.losses
+        if self.settings.compile:
+            mode = "reduce-overhead" if self.settings.cuda_graphs else "default"
+            self.losses = torch.compile(self.losses, mode=mode)
         self.optimizer = self._optimizer()
         self.average: WeightAverage | None = None
         if self.settings.averaging is not None:
@@ -259,7 +261,7 @@ class _Run:
         epoch = self.position.epoch
         self.model.train()
         started, first = time.monotonic(), self.position.batch
-        for batch in self.batches.epoch(epoch, first):
+        for batch in copied_ahead(self.batches.epoch(epoch, first), self.device):
             self._step(batch)
             overdue = time.monotonic() - self._saved_at > 60 * self.job.checkpoint_minutes
             overdue, stop = self.processes.agree(overdue, request.signal is not None)
@@ -282,7 +284,7 @@ class _Run:
         rate = learning_rate(self.settings, self.position.epoch, share, self.epochs)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        x, labels = batch.coordinates.to(self.device), batch.labels.to(self.device)
+        x, labels = batch.coordinates, batch.labels
         bfloat16 = self.settings.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
             losses = self.losses(x, labels, self.settings.label_smoothing)

@@ -158,17 +158,24 @@ def test_a_compiled_step_is_the_same_step(
 ) -> None:
     real, compiled = torch.compile, []
 
-    def traced(function: Callable[..., Any]) -> Callable[..., Any]:
-        compiled.append(function)
+    def traced(function: Callable[..., Any], mode: str) -> Callable[..., Any]:
+        compiled.append(mode)
         # To make machine code takes minutes; this backend runs the traced operations as they are.
         return real(function, backend="eager", fullgraph=True)
 
     monkeypatch.setattr(torch, "compile", traced)
     expected = (train(make_job({"training.epochs": 1})).directory / "last.safetensors").read_bytes()
     assert not compiled
-    job = make_job({"training.epochs": 1, "training.compile": True}, output=tmp_path / "compiled")
-    assert (train(job).directory / "last.safetensors").read_bytes() == expected
-    assert len(compiled) == 1
+    for name, graphs in (("default", False), ("reduce-overhead", True)):
+        settings = {"training.compile": True, "training.cuda_graphs": graphs}
+        job = make_job({"training.epochs": 1, **settings}, output=tmp_path / name)
+        assert (train(job).directory / "last.safetensors").read_bytes() == expected
+    assert compiled == ["default", "reduce-overhead"]
+
+
+def test_cuda_graphs_need_a_compiled_program(make_job: MakeJob) -> None:
+    with pytest.raises(InputError, match="cuda_graphs needs compile"):
+        make_job({"training.cuda_graphs": True})
 
 
 def test_head_loss_joins_after_its_start_epoch(make_job: MakeJob) -> None:
