@@ -3,15 +3,20 @@
 Every event has ``time`` (seconds since 1970) and ``event``:
 
 ==========  =====================================================================
+queued      written by the engine before all others: ``parameters`` of the step by name, and
+            ``inputs``, the places of the artifacts that it reads
 started
 progress    ``task``, ``done``, ``total``, ``unit``, ``rate`` (units/s),
             ``seconds_left`` (or null), ``figures`` (latest measurements by name)
 message     ``text``
+epoch       ``figures``: those of a finished epoch, as in a model's history
 metrics     ``figures``
 error       ``text``, ``expected``: whether it is an error for the user to mend
 stopped     the step was asked to end
 finished
-cached      written by the engine in place of all others: nothing had to be done
+outputs     written by the engine when all went well: ``outputs``, what the step made
+cached      written by the engine in place of a step's own: nothing had to be done, the ``outputs``
+            of an earlier run are used
 ==========  =====================================================================
 """
 
@@ -19,6 +24,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +100,13 @@ class StepReporter(Reporter):
     def message(self, text: str) -> None:
         self._lines.message(text)
         self._events.write("message", text=text)
+
+    def record(self, row: Mapping[str, Any]) -> None:
+        self._events.write("epoch", figures=dict(row))
+
+    def recall(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        for row in rows:
+            self.record(row)
 
     def metrics(self, figures: dict[str, float]) -> None:
         """Final measurements of the step."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -39,6 +39,9 @@ class Reporter:
 
     def record(self, row: Mapping[str, Any]) -> None:
         """Receive one finished row of measurements, such as an epoch's."""
+
+    def recall(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Receive the rows that an earlier run finished, before this one goes on after them."""
 
 
 SILENT = Reporter()

@@ -21,6 +21,7 @@ from frhead_core.progress import format_duration, format_figures
 _REFRESH_SECONDS = 0.2
 _PLAIN_INTERVAL = 15.0
 _MARKS = {"running": "▸", "done": "✓", "cached": "=", "failed": "✗", "stopped": "■"}
+_SILENT = ("queued", "epoch", "metrics", "outputs")  # they say nothing new to people
 _STATUS_OF_EVENT = {
     "finished": "done",
     "cached": "cached",
@@ -36,7 +37,7 @@ class StepState:
     Attributes:
         name: The step.
         status: ``running``, ``done``, ``cached``, ``failed`` or ``stopped``.
-        started: Time of the first event.
+        started: When it started; until then, when the engine handed it on.
         ended: Time of the last event, once the step has ended.
         text: What there is to say now.
         done: Share of the present task, or None.
@@ -53,7 +54,8 @@ class StepState:
     def take(self, event: dict[str, Any]) -> None:
         """Bring the state up to date with one event."""
         kind = event["event"]
-        self.started = self.started or event["time"]
+        if kind == "started" or not self.started:
+            self.started = event["time"]
         if kind == "progress":
             self.text = _progress_text(event)
             self.done = event["done"] / max(event["total"], 1)
@@ -128,7 +130,7 @@ class _PlainView:
         self._last: dict[str, float] = {}
 
     def show(self, state: StepState, event: dict[str, Any]) -> None:
-        if event["event"] == "metrics" or not self._is_due(state, event):
+        if event["event"] in _SILENT or not self._is_due(state, event):
             return
         text = "started" if event["event"] == "started" else state.text
         print(f"{state.name}: {text}", file=self._stream, flush=True)

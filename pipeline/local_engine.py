@@ -33,7 +33,7 @@ from kfp.local.status import Status
 
 from components import lifeline
 from components.events import FILE_NAME, EventFile, EventReader
-from pipeline.run_folder import RunFolder
+from pipeline.run_folder import RunFolder, maker_file
 from pipeline.step_processes import LOG_NAME
 from pipeline.step_runner import StepEnd, StepRunner, StepTask
 
@@ -112,11 +112,11 @@ class LocalEngine:
         def execute_known_step(**task: Any) -> tuple[dict[str, Any], Status]:
             if self.stopped or self.failure is not None:
                 return {}, Status.FAILURE
-            component = _component(task)
-            outcome = self.outcomes.setdefault(
-                name := _step_name(component, task), StepOutcome(name)
-            )
+            component, arguments = _component(task), _arguments(task)
+            name = _step_name(component, arguments)
+            outcome = self.outcomes.setdefault(name, StepOutcome(name))
             directory = self.folder.step(name)
+            _record_task(directory, arguments)
             self._current.component, self._current.step = component, outcome
             self._current.end = None
             begin = time.monotonic()
@@ -127,13 +127,7 @@ class LocalEngine:
                 raise
             outcome.seconds = time.monotonic() - begin
             outcome.outputs = {key: _plain(value) for key, value in outputs.items()}
-            end: StepEnd | None = self._current.end
-            if status == Status.FAILURE:
-                self._record_failure(outcome, end or StepEnd(1), directory)
-            else:
-                outcome.status = "done" if end is not None else "cached"
-            if outcome.status == "cached":
-                _record_hit(directory, outcome)
+            self._record_end(outcome, status, directory)
             return outputs, status
 
         return execute_known_step
@@ -154,6 +148,23 @@ class LocalEngine:
             end = StepEnd(1, reason)
         self._current.end, outcome.exit_code = end, end.exit_code
         return Status.SUCCESS if end.exit_code == 0 else Status.FAILURE
+
+    def _record_end(self, outcome: StepOutcome, status: Status, directory: Path) -> None:
+        end: StepEnd | None = self._current.end
+        if status == Status.FAILURE:
+            self._record_failure(outcome, end or StepEnd(1), directory)
+        elif end is None:
+            outcome.status = "cached"
+            _record_hit(directory, outcome)
+        else:
+            outcome.status = "done"
+            self._record_outputs(directory, outcome)
+
+    def _record_outputs(self, directory: Path, outcome: StepOutcome) -> None:
+        EventFile(directory / FILE_NAME).write("outputs", outputs=outcome.outputs)
+        for place in outcome.outputs.values():
+            if (maker := maker_file(self.folder.artifacts, place)) is not None:
+                maker.write_text(f"{self.folder.name}\n", encoding="utf-8")
 
     def _record_failure(self, outcome: StepOutcome, end: StepEnd, directory: Path) -> None:
         errors = [
@@ -182,10 +193,14 @@ def _component(task: Mapping[str, Any]) -> str:
     return str(task["task_spec"].component_ref.name).removeprefix("comp-").replace("-", "_")
 
 
-def _step_name(component: str, task: Mapping[str, Any]) -> str:
-    arguments = OrchestratorUtils.make_task_arguments(
+def _arguments(task: Mapping[str, Any]) -> dict[str, Any]:
+    arguments: dict[str, Any] = OrchestratorUtils.make_task_arguments(
         task_inputs_spec=task["task_spec"].inputs, io_store=task["io_store"]
     )
+    return arguments
+
+
+def _step_name(component: str, arguments: Mapping[str, Any]) -> str:
     modality = arguments.get("modality")
     return f"{component}-{modality}" if modality else component
 
@@ -202,7 +217,21 @@ def _missing_outputs(command: Sequence[str]) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
     return value.uri if isinstance(value, dsl.Artifact) else value
+
+
+def _is_artifact(value: Any) -> bool:
+    several = value if isinstance(value, list) else [value]
+    return any(isinstance(each, dsl.Artifact) for each in several)
+
+
+def _record_task(directory: Path, arguments: Mapping[str, Any]) -> None:
+    """Say what a step is told, before it starts."""
+    inputs = {name: _plain(value) for name, value in arguments.items() if _is_artifact(value)}
+    parameters = {name: value for name, value in arguments.items() if name not in inputs}
+    EventFile(directory / FILE_NAME).write("queued", parameters=parameters, inputs=inputs)
 
 
 def _record_hit(directory: Path, outcome: StepOutcome) -> None:

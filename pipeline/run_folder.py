@@ -94,6 +94,17 @@ class RunFolder:
         partial.replace(self.path / RECORD)
 
 
+def maker_file(artifacts: Path, place: object) -> Path | None:
+    """The file that names the run which made an artifact; None for what is no such artifact.
+
+    kfp puts all that a run makes into one folder below ``artifacts``, whose name is its own.
+    """
+    path = Path(str(place))
+    if not path.is_relative_to(artifacts) or path == artifacts:
+        return None
+    return artifacts / path.relative_to(artifacts).parts[0] / "run.txt"
+
+
 def _made(path: Path) -> bool:
     """Whether the folder is new; two runs that start in the same second get different ones."""
     try:

@@ -227,6 +227,7 @@ class _Run:
 
     def finish_epochs(self) -> None:
         """Train from the checkpoint's position to the last epoch."""
+        self.reporter.recall(self.position.history)
         if self.position.epoch >= self.epochs:
             self.reporter.message("every epoch is done; nothing to train")
             return

@@ -12,7 +12,7 @@ from pipeline.console.failures import handle_failures
 from pipeline.console.headers import RequestLimit, SecurityHeaders
 from pipeline.console.pages import STATIC
 from pipeline.console.prefix import UnderPrefix
-from pipeline.console.routes import api, health, login, results, results_api, run, runs
+from pipeline.console.routes import api, health, login, results, results_api, run, run_api, runs
 from pipeline.console.security import check_request
 from pipeline.console.session_key import session_key
 from pipeline.console.settings import ConsoleSettings
@@ -25,6 +25,7 @@ _ROUTERS = (
     run.router,
     results.router,
     api.router,
+    run_api.router,
     results_api.router,
 )
 # Without a token the browser's idea of this machine's name is the protection: a page of another

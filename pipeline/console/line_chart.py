@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from frhead_core.config import Modality
+
+Kind = Literal["within", "training", "evaluated"]
+Points = Sequence[tuple[float, float]]
 
 WIDTH, HEIGHT = 440, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 10, 34
@@ -15,10 +19,13 @@ _TICKS = 7
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a chart: whose it is, whether it was measured in training, and its points."""
+    """A line of a chart: whose it is, on what it was measured, and its points.
+
+    ``within`` is what single batches gave, within an epoch.
+    """
 
     name: Modality
-    training: bool
+    kind: Kind
     points: tuple[tuple[float, float], ...]
 
     @property
@@ -51,18 +58,25 @@ class LineChart:
 
 
 def epoch_chart(
-    histories: Mapping[Modality, Sequence[Mapping[str, float]]], key: str
+    histories: Mapping[Modality, Sequence[Mapping[str, float]]],
+    key: str,
+    within: Mapping[Modality, Points] | None = None,
 ) -> LineChart | None:
     """A figure by epoch, and the same figure measured in training; None where there is none.
 
     Args:
         histories: Rows of ``history.jsonl`` by modality.
         key: The figure; ``train_<key>`` is the one measured in training.
+        within: The figure of single batches, by how many epochs were done; it is drawn first.
     """
-    series = {
-        (name, training): points
+    fields: tuple[tuple[Kind, str], ...] = (("training", f"train_{key}"), ("evaluated", key))
+    series: dict[tuple[Modality, Kind], Points] = {
+        (name, "within"): points for name, points in (within or {}).items() if points
+    }
+    series |= {
+        (name, kind): points
         for name, rows in histories.items()
-        for training, field in ((True, f"train_{key}"), (False, key))
+        for kind, field in fields
         if (points := _points(rows, field))
     }
     everything = [point for points in series.values() for point in points]
@@ -71,18 +85,19 @@ def epoch_chart(
     epochs, values = zip(*everything, strict=True)
     steps = _steps(min(values), max(values))
     low, high = steps[0], steps[-1]
+    first: float = min(1.0, *epochs)
     last: float = max(2.0, *epochs)
 
     def across(epoch: float) -> float:
-        return _LEFT + (WIDTH - _LEFT - _RIGHT) * (epoch - 1) / (last - 1)
+        return _LEFT + (WIDTH - _LEFT - _RIGHT) * (epoch - first) / (last - first)
 
     def upward(value: float) -> float:
         return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * (value - low) / (high - low)
 
     return LineChart(
         lines=tuple(
-            Line(name, training, tuple((across(epoch), upward(value)) for epoch, value in points))
-            for (name, training), points in series.items()
+            Line(name, kind, tuple((across(epoch), upward(value)) for epoch, value in points))
+            for (name, kind), points in series.items()
         ),
         across=tuple(Tick(across(epoch), f"{epoch:g}") for epoch in _epochs(int(last))),
         upward=tuple(Tick(upward(step), f"{step:g}") for step in steps),

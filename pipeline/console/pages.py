@@ -11,8 +11,10 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from frhead_core.config import recipe_to_yaml
 from frhead_core.evaluation.tables import modality_text
 from pipeline.console import security
+from pipeline.console.dag_picture import BOX_HEIGHT
 from pipeline.local_time import duration_text
 
 FOLDER = Path(__file__).parent
@@ -56,3 +58,5 @@ def moment(time: datetime | None) -> str:
 _ENVIRONMENT.filters["moment"] = moment
 _ENVIRONMENT.filters["modality_text"] = modality_text
 _ENVIRONMENT.globals["duration"] = duration_text
+_ENVIRONMENT.globals["recipe_to_yaml"] = recipe_to_yaml
+_ENVIRONMENT.globals["box_height"] = BOX_HEIGHT

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
-from pydantic import BaseModel, ValidationError
 
 from frhead_core.config import Modality, Recipe, recipe_from_json
 from frhead_core.data.store import SequenceStore
@@ -24,6 +23,7 @@ from frhead_core.evaluation.run_results import ModalityFolders, RunInputs, repor
 from frhead_core.evaluation.scores import Scores
 from frhead_core.evaluation.tables import NOTHING_PUBLISHED, weights_text
 from pipeline.console.failures import NoSuchThingError
+from pipeline.console.run_facts import run_facts
 from pipeline.run_folder import RECORD, RunFolder
 
 Epoch = Literal["last", "best"]
@@ -32,25 +32,6 @@ Subject = Literal["ensemble", "joint", "bone", "joint_motion", "bone_motion"]
 ENSEMBLE: Subject = "ensemble"
 _STORE_STEP, _STORE_OUTPUT = "transform_sequences", "sequences"
 _RUNS_KEPT = 2
-
-
-class _Step(BaseModel):
-    name: str
-    outputs: dict[str, Any] = {}
-
-
-class _How(BaseModel):
-    output: Path | None = None
-
-
-class _Facts(BaseModel):
-    """What is needed here of a ``run.json``."""
-
-    status: str = "unknown"
-    modalities: tuple[Modality, ...] = ()
-    recipe: str = ""
-    how: _How = _How()
-    steps: list[_Step] = []
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +133,7 @@ def open_results(folder: RunFolder) -> RunResults:
         NoSuchThingError: If it has none, yet or any more.
         InputError: If a part of them is missing, damaged, or does not belong to the rest.
     """
-    facts = _facts(folder)
+    facts = run_facts(folder)
     if facts.status != "done":
         raise NoSuchThingError(
             f"The run {folder.name} has no results yet: it is {facts.status}, and they come last."
@@ -167,7 +148,7 @@ def open_results(folder: RunFolder) -> RunResults:
 
 def results_place(folder: RunFolder) -> Path:
     """Where the results of a run are, or will be."""
-    return _facts(folder).how.output or folder.results
+    return run_facts(folder).how.output or folder.results
 
 
 def open_store(folder: RunFolder) -> SequenceStore:
@@ -177,11 +158,11 @@ def open_store(folder: RunFolder) -> SequenceStore:
         NoSuchThingError: If nothing is known of them, or they are not there any more.
         InputError: If they are damaged.
     """
-    for step in _facts(folder).steps:
-        if step.name == _STORE_STEP and _STORE_OUTPUT in step.outputs:
-            place = Path(str(step.outputs[_STORE_OUTPUT]))
-            if (place / "metadata.json").is_file():
-                return _store(place, _stamp(place))
+    outputs = run_facts(folder).outputs_of(_STORE_STEP)
+    if _STORE_OUTPUT in outputs:
+        place = Path(str(outputs[_STORE_OUTPUT]))
+        if (place / "metadata.json").is_file():
+            return _store(place, _stamp(place))
     raise NoSuchThingError("The sequences of this run are not here any more.")
 
 
@@ -269,17 +250,3 @@ def _stamp(place: Path) -> tuple[tuple[str, int, int], ...]:
     except FileNotFoundError as error:
         raise NoSuchThingError(f"{place} is just being replaced: reload the page.") from error
     return tuple((str(path), each.st_mtime_ns, each.st_size) for path, each in facts)
-
-
-def _facts(folder: RunFolder) -> _Facts:
-    path = folder.path / RECORD
-    try:
-        return _Facts.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", file=path) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or None
-        raise InputError(
-            f"is not the record of a run ({first['msg']})", file=path, field=field
-        ) from error

@@ -41,7 +41,7 @@ def test_higher_is_further_up_and_marks_are_round():
     history = [{"epoch": epoch, "top1": 10.0 * epoch} for epoch in range(1, 10)]
     chart = epoch_chart({"bone": history}, "top1")
     (line,) = chart.lines
-    assert not line.training
+    assert line.kind == "evaluated"
     heights = [y for _, y in line.points]
     assert heights == sorted(heights, reverse=True)
     assert [tick.text for tick in chart.upward] == ["0", "20", "40", "60", "80", "100"]

@@ -21,7 +21,7 @@ from kfp import dsl
 from kfp.dsl import Dataset, Input, Metrics, Output
 
 from pipeline.local_engine import LocalEngine
-from pipeline.run_folder import RunFolder
+from pipeline.run_folder import RunFolder, maker_file
 from pipeline.step_processes import StepProcesses
 
 
@@ -149,12 +149,28 @@ def test_every_step_has_a_log_and_events_of_its_own_also_when_cached(run: Run) -
         assert f"log line of {modality}" in log
         assert f"log line of {other}" not in log
         names = [event["event"] for event in events(first, f"work-{modality}")]
-        assert names == ["started", "message", "finished"]
+        assert names == ["queued", "started", "message", "finished", "outputs"]
         cached = events(second, f"work-{modality}")
-        assert [event["event"] for event in cached] == ["cached"]
+        assert [event["event"] for event in cached] == ["queued", "cached"]
         place = first.outcomes[f"work-{modality}"].outputs["made"]
-        assert cached[0]["outputs"]["made"] == place
+        assert cached[1]["outputs"]["made"] == place
         assert place in (step_folder(second, f"work-{modality}") / "log.txt").read_text()
+
+
+def test_a_step_says_what_it_was_told_and_what_it_made_and_the_artifacts_by_whom(run: Run) -> None:
+    first, second = run(), run()
+
+    queued, *_, made = events(first, "work-joint")
+    assert queued["parameters"]["modality"] == "joint"
+    assert made["outputs"] == first.outcomes["work-joint"].outputs
+    gathered, *_ = events(first, "gather")
+    assert gathered["inputs"] == {
+        "made": [first.outcomes[f"work-{modality}"].outputs["made"] for modality in BOTH]
+    }
+    place = second.outcomes["gather"].outputs["all_of_them"]  # from the cache
+    maker = maker_file(second.folder.artifacts, place)
+    assert maker is not None and maker.read_text() == f"{first.folder.name}\n"
+    assert maker_file(second.folder.artifacts, "/elsewhere/made") is None
 
 
 def test_fewer_items_repeat_only_what_gathers_them(run: Run) -> None:

@@ -17,20 +17,54 @@ async function repeat(ask) {
   }
 }
 
+// Whether nothing more comes of what a part of the page shows.
+function ended(part) {
+  return ENDED.includes(part.querySelector("[data-state]")?.dataset.state);
+}
+
+// Makes the children of one element those of another and keeps what is equal, so that the focus,
+// places scrolled to and opened details stay as they are.
+function become(old, fresh) {
+  const now = [...old.childNodes];
+  const wanted = [...fresh.childNodes];
+  wanted.forEach((node, place) => {
+    const here = now[place];
+    if (!here) old.append(node);
+    else if (here.nodeName !== node.nodeName) here.replaceWith(node);
+    else if (node.nodeType !== Node.ELEMENT_NODE) {
+      if (here.data !== node.data) here.data = node.data;
+    } else {
+      take(here, node);
+      become(here, node);
+    }
+  });
+  now.slice(wanted.length).forEach((node) => node.remove());
+}
+
+function take(old, fresh) {
+  for (const { name, value } of fresh.attributes) {
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  for (const { name } of [...old.attributes]) {
+    if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+  }
+}
+
 // A part of the page whose text the server makes: <div data-refresh="ADDRESS">.
 function refresh(part) {
   let last = null;
-  const ended = () => ENDED.includes(part.querySelector("[data-state]")?.dataset.state);
-  if (ended()) return;
+  if (ended(part)) return;
   repeat(async () => {
     const answer = await fetch(part.dataset.refresh);
     if (!answer.ok) return false;
     const text = await answer.text();
-    if (text !== last && !part.contains(document.activeElement)) {
-      part.innerHTML = text; // the server's own templates, which escape everything
+    if (text !== last) {
+      const fresh = document.createElement("template");
+      fresh.innerHTML = text; // the server's own templates, which escape everything
+      become(part, fresh.content);
       last = text;
     }
-    return last !== null && ended();
+    return ended(part);
   });
 }
 
@@ -42,11 +76,26 @@ function follow(log) {
     if (!answer.ok) return false;
     const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
     log.append(await answer.text());
+    const before = offset;
     offset = answer.headers.get("X-Next-Offset");
     if (atEnd) log.scrollTop = log.scrollHeight;
-    return false;
+    return before === offset && ended(document);
   });
 }
 
+// A text with a button that copies it: <pre data-copy>.
+function copyable(text) {
+  if (!navigator.clipboard) return; // the browser forbids it here
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(text.textContent);
+    button.textContent = "Copied";
+  });
+  text.after(button);
+}
+
+document.querySelectorAll("[data-copy]").forEach(copyable);
 document.querySelectorAll("[data-refresh]").forEach(refresh);
 document.querySelectorAll("[data-log]").forEach(follow);
