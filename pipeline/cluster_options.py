@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -70,6 +71,24 @@ def engine_options(command: _Command) -> _Command:
         show_default=True,
         help="Of the runs of this machine; counts without --profile and --endpoint.",
     )(api_options(command))
+
+
+def time_zone_option(command: _Command) -> _Command:
+    """The time zone of a cluster's scheduler."""
+    return click.option(
+        "--time-zone",
+        default="UTC",
+        show_default=True,
+        callback=lambda _context, _option, name: _zone(name),
+        help="Of the cluster's scheduler, in which cron expressions hold.",
+    )(command)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise click.BadParameter(f"{name!r} is none; like UTC or Europe/Berlin") from None
 
 
 API_NAMES = ("profile", "endpoint", "namespace", "token_file", "ca_file")

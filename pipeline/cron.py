@@ -82,11 +82,12 @@ def explained(
     expression: str, zone: ZoneInfo, count: int = 3, after: datetime | None = None
 ) -> str:
     """Words, zone and next times of a checked expression, those in the local zone as well."""
-    due = [_both_zones(each) for each in next_times(expression, zone, count, after)]
+    due = [both_zones(each) for each in next_times(expression, zone, count, after)]
     return f"{cron_text(expression)}, in {zone.key}; next: {', '.join(due)}"
 
 
-def _both_zones(moment: datetime) -> str:
+def both_zones(moment: datetime) -> str:
+    """A moment in its own zone, and in the local one where that differs."""
     there, here = f"{moment:%Y-%m-%d %H:%M:%S %Z}", time_text(moment)
     return there if there == here else f"{there} ({here})"
 

@@ -19,6 +19,7 @@ import kfp_server_api as api
 import urllib3
 
 from frhead_core.errors import InputError
+from pipeline.run_engine import NotThereError, UnavailableError
 
 _Result = TypeVar("_Result")
 
@@ -135,7 +136,7 @@ class KubeflowApi:
         except api.ApiException as error:
             raise self._refusal(error) from None
         except urllib3.exceptions.HTTPError as error:
-            raise InputError(
+            raise UnavailableError(
                 f"cannot be reached ({_cause(error)})",
                 file=self.endpoint.url,
                 hint="Is it the address of the Kubeflow Pipelines API, and is it up?",
@@ -186,11 +187,11 @@ class KubeflowApi:
             configuration.api_key_prefix["authorization"] = "Bearer"
 
     def _refusal(self, error: api.ApiException) -> InputError:
-        unavailable = (f"is not available, after {self.endpoint.tries} tries", "Try again later")
         meaning, hint = _MEANINGS.get(error.status, ("failed", None))
-        if error.status in _UNAVAILABLE:
-            meaning, hint = unavailable
         kind = NotThereError if error.status == 404 else InputError
+        if error.status in _UNAVAILABLE:
+            meaning = f"is not available, after {self.endpoint.tries} tries"
+            kind, hint = UnavailableError, "Try again later"
         said = _message(error.body)
         if token := self.endpoint.token():
             said = said.replace(token, "***")
@@ -200,10 +201,6 @@ class KubeflowApi:
             found=said or None,
             hint=hint,
         )
-
-
-class NotThereError(InputError):
-    """The API has no such thing."""
 
 
 def equals(key: str, value: str) -> str:

@@ -22,6 +22,8 @@ _STATES: dict[str | None, RunState] = {
     "CANCELED": "stopped",
     None: "waiting",
 }
+RECURRING_RUN = "recurring run"
+"""What the details of a run call the id of the schedule that started it."""
 _EXECUTOR = "executor"
 
 
@@ -126,7 +128,7 @@ def _record(run: Any, *, with_steps: bool = False) -> RunRecord:
     parameters: Mapping[str, Any] = (run.runtime_config and run.runtime_config.parameters) or {}
     details = {"raw": parameters.get("raw"), "experiment": run.experiment_id}
     if run.recurring_run_id:
-        details["recurring run"] = run.recurring_run_id
+        details[RECURRING_RUN] = run.recurring_run_id
     return RunRecord(
         id=str(run.run_id),
         name=str(run.display_name),

@@ -87,9 +87,17 @@ class RunEngine(Protocol):
         """Go on with a run that failed or was stopped; the id of the run that does."""
 
 
-def unknown_step(place: object, step: str, known: Collection[str]) -> InputError:
+class NotThereError(InputError):
+    """There is no such run, step or schedule."""
+
+
+class UnavailableError(InputError):
+    """The place cannot be asked now; what is there is not known."""
+
+
+def unknown_step(place: object, step: str, known: Collection[str]) -> NotThereError:
     """What is to be said of a step that a run does not have."""
-    return InputError(
+    return NotThereError(
         "this run has no such step",
         file=str(place),
         found=step,

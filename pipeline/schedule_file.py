@@ -102,17 +102,47 @@ class ScheduleFile:
 _FILE = TypeAdapter(ScheduleFile)
 
 
-def read_schedules(file: Path) -> tuple[ScheduleFile, Mapping[str, Recipe]]:
+def read_schedules(
+    file: Path, *, others_too: bool = True
+) -> tuple[ScheduleFile, Mapping[str, Recipe]]:
     """The schedules of a file, completely checked, and the recipe of each.
+
+    Args:
+        file: The file.
+        others_too: Whether it may name other files, which are then read: recipes and joint
+            layouts. What a browser sent may not.
 
     Raises:
         RecipeError: If the file cannot be read, or a key or a value is not valid; the message
             names the line.
     """
     declared, lines = read_checked(file, "a file of schedules", _FILE, _known_keys)
+    if not others_too:
+        for name, schedule in declared.schedules.items():
+            _refuse_other_files(file, lines, name, schedule)
     return declared, {
         name: _recipe(file, lines, name, schedule) for name, schedule in declared.schedules.items()
     }
+
+
+def _refuse_other_files(
+    file: Path, lines: Mapping[Place, int], name: str, schedule: Schedule
+) -> None:
+    """Refuse what would be read from the disk of whoever reads the schedule."""
+    named = {
+        ("benchmark",): schedule.benchmark,
+        ("settings", "skeleton"): schedule.settings.get("skeleton"),
+    }
+    for place, found in named.items():
+        if str(found).endswith((".yaml", ".yml")):
+            raise RecipeError(
+                "a file of your own cannot be read from here",
+                file=file,
+                line=lines.get(("schedules", name, *place)),
+                field=".".join(("schedules", name, *place)),
+                found=found,
+                hint="Apply the file on your machine: frhead schedule apply",
+            )
 
 
 def _recipe(file: Path, lines: Mapping[Place, int], name: str, schedule: Schedule) -> Recipe:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from frhead_core.errors import RecipeError
-from pipeline.cron import check_cron, explained
+from pipeline.cron import both_zones, explained
 from pipeline.schedule_file import ScheduleFile
+from pipeline.schedule_records import ScheduleRecord, schedule_record
 from pipeline.text_tables import columns
 
 
@@ -28,25 +28,16 @@ def recurring_runs_text(runs: Iterable[Any], zone: ZoneInfo) -> str:
         runs: As the API tells of them.
         zone: Of the cluster's scheduler.
     """
-    rows = [
-        (
-            str(run.display_name),
-            "active" if run.status == "ENABLED" else "paused",
-            str(run.max_concurrency or ""),
-            _when(run.trigger, zone),
-        )
-        for run in runs
-    ]
+    rows = [_row(schedule_record(run, zone)) for run in runs]
     return columns([("schedule", "state", "at a time", "when"), *rows]) if rows else "no schedules"
 
 
-def _when(trigger: Any, zone: ZoneInfo) -> str:
-    if trigger and trigger.cron_schedule and trigger.cron_schedule.cron:
-        cron = str(trigger.cron_schedule.cron)
-        try:
-            return f"{cron}: {explained(check_cron(cron), zone, count=1)}"
-        except RecipeError:  # made by other means, and known to the cluster alone
-            return cron
-    if trigger and trigger.periodic_schedule:
-        return f"every {trigger.periodic_schedule.interval_second} seconds"
-    return ""
+def _row(schedule: ScheduleRecord) -> tuple[str, str, str, str]:
+    state = "paused" if schedule.paused else "active"
+    return schedule.name, state, schedule.at_a_time, _when(schedule)
+
+
+def _when(schedule: ScheduleRecord) -> str:
+    cron = f"{schedule.cron}: " if schedule.cron != schedule.when else ""
+    due = f"; next: {both_zones(schedule.next_times[0])}" if schedule.next_times else ""
+    return f"{cron if schedule.cron else ''}{schedule.when}{due}"

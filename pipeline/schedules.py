@@ -23,6 +23,7 @@ from frhead_core.errors import InputError
 from frhead_core.settings_files import closest
 from pipeline.kubeflow_api import KubeflowApi
 from pipeline.profile import Profile
+from pipeline.run_engine import NotThereError
 from pipeline.schedule_file import Schedule, ScheduleFile
 from pipeline.submission import Job, experiment_id, runtime_config, uploaded
 
@@ -101,14 +102,14 @@ class Schedules:
             wanted = _Wanted(name, schedule, _job(schedule, recipes[name], self.profile))
             yield self._bring(wanted, there.pop(name, []), dry=dry)
         for name, runs in there.items():
-            ours = [run for run in runs if _mark(run)]
+            ours = [run for run in runs if mark_of(run)]
             for run in ours:
                 if prune and not dry:
                     self._delete(run)
                 yield Applied(name, "deleted" if prune else "undeclared", _paused(run))
 
     def pause(self, name: str) -> None:
-        """Start no more runs until it is resumed."""
+        """Start no more runs until it is resumed; this and the next two take a name or an id."""
         for run in self._named(name):
             self._call("disable", run)
 
@@ -144,7 +145,7 @@ class Schedules:
         self.kubeflow.call(self._service.recurring_run_service_create_recurring_run, run)
 
     def _bring(self, wanted: _Wanted, there: list[Any], *, dry: bool) -> Applied:
-        if any(_mark(run) is None for run in there):
+        if any(mark_of(run) is None for run in there):
             raise InputError(
                 "a recurring run of this name was made by other means",
                 file=self.kubeflow.endpoint.url,
@@ -152,8 +153,8 @@ class Schedules:
                 hint="Give the schedule another name, or delete that one",
             )
         # Several are there when an earlier replacement was interrupted.
-        same = [run for run in there if _mark(run) == wanted.mark]
-        others = [run for run in there if _mark(run) != wanted.mark] + same[1:]
+        same = [run for run in there if mark_of(run) == wanted.mark]
+        others = [run for run in there if mark_of(run) != wanted.mark] + same[1:]
         paused = wanted.schedule.paused
         if paused is None:
             paused = bool(there) and all(map(_paused, there))
@@ -198,9 +199,9 @@ class Schedules:
 
     def _named(self, name: str) -> list[Any]:
         known = list(self.all())
-        found = [run for run in known if run.display_name == name]
+        found = [run for run in known if name in (run.display_name, run.recurring_run_id)]
         if not found:
-            raise InputError(
+            raise NotThereError(
                 "there is no such schedule",
                 file=self.kubeflow.endpoint.url,
                 found=name,
@@ -222,7 +223,8 @@ def _job(schedule: Schedule, recipe: Recipe, profile: Profile | None) -> Job:
     )
 
 
-def _mark(run: Any) -> str | None:
+def mark_of(run: Any) -> str | None:
+    """What tells a recurring run that a file declared; None of others."""
     found = _MARK.search(run.description or "")
     return found.group(1) if found else None
 

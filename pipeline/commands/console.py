@@ -1,14 +1,19 @@
 # ruff: noqa: PLC0415 - heavy imports wait until they are needed, so that --help answers at once
-"""``frhead console``: the runs of this machine in a browser."""
+"""``frhead console``: the runs of this machine, and of a cluster, in a browser."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 
-from pipeline import options
+from pipeline import cluster_options, options
+
+if TYPE_CHECKING:
+    from pipeline.console.cluster import Cluster
 
 TOKEN = "FRHEAD_CONSOLE_TOKEN"
 
@@ -33,10 +38,29 @@ TOKEN = "FRHEAD_CONSOLE_TOKEN"
     default="",
     help="Path under which a reverse proxy serves the console, for example /frhead.",
 )
-def command(work_directory: Path, host: str, port: int, prefix: str) -> None:
+@options.champions_option(
+    required=False, text="Where champions lie, to show them: a directory or an s3:// address."
+)
+@click.option(
+    "--only-cluster", is_flag=True, help="Show the cluster alone, and no runs of this machine."
+)
+@cluster_options.time_zone_option
+@cluster_options.api_options
+def command(
+    work_directory: Path,
+    host: str,
+    port: int,
+    prefix: str,
+    champions: str,
+    only_cluster: bool,
+    time_zone: ZoneInfo,
+    **where: Any,
+) -> None:
     """Show runs, their steps and their logs in a browser, while they go on.
 
-    Example: frhead console --work-directory runs
+    With --endpoint or --profile those of a Kubeflow Pipelines cluster as well, and its schedules.
+
+    Example: frhead console --work-directory runs --champions champions
     """
     import uvicorn
 
@@ -49,7 +73,21 @@ def command(work_directory: Path, host: str, port: int, prefix: str) -> None:
         port=port,
         token=os.environ.get(TOKEN),
         prefix=prefix,
+        cluster=_cluster(where, time_zone),
+        only_cluster=only_cluster,
+        champions=champions,
     )
     app = create_app(settings)
     click.echo(f"console: http://{host}:{port}{prefix}/  (Ctrl-C ends it, and no run)")
     uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)
+
+
+def _cluster(where: dict[str, Any], zone: ZoneInfo) -> Cluster | None:
+    """The cluster that the options name, if they do."""
+    if not where["endpoint"] and not where["profile"]:
+        return None
+    from pipeline.console.cluster import Cluster
+
+    return Cluster.of(
+        cluster_options.kubeflow_api(where), cluster_options.given_profile(where), zone
+    )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -70,29 +71,16 @@ def apply(file: Path, prune: bool, dry_run: bool, **where: Any) -> None:
 
 
 @command.command("list")
-@click.option(
-    "--time-zone",
-    default="UTC",
-    show_default=True,
-    help="Of the cluster's scheduler, in which cron expressions hold.",
-)
+@cluster_options.time_zone_option
 @cluster_options.api_options
-def list_schedules(time_zone: str, **where: Any) -> None:
+def list_schedules(time_zone: ZoneInfo, **where: Any) -> None:
     """List the recurring runs of a cluster, when they are due in words, and their next time.
 
     Example: frhead schedule list --endpoint https://kubeflow.example.org/pipeline
     """
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
     from pipeline.schedule_texts import recurring_runs_text
 
-    try:
-        zone = ZoneInfo(time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise click.BadParameter(
-            f"{time_zone!r} is none; like UTC or Europe/Berlin", param_hint="--time-zone"
-        ) from None
-    click.echo(recurring_runs_text(_schedules(where).all(), zone))
+    click.echo(recurring_runs_text(_schedules(where).all(), time_zone))
 
 
 def _on_one(verb: str, done: str, text: str) -> None:

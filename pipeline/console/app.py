@@ -12,7 +12,23 @@ from pipeline.console.failures import handle_failures
 from pipeline.console.headers import RequestLimit, SecurityHeaders
 from pipeline.console.pages import STATIC
 from pipeline.console.prefix import UnderPrefix
-from pipeline.console.routes import api, health, login, results, results_api, run, run_api, runs
+from pipeline.console.routes import (
+    api,
+    champions,
+    champions_api,
+    cluster,
+    cluster_api,
+    health,
+    login,
+    only_cluster,
+    results,
+    results_api,
+    run,
+    run_api,
+    runs,
+    schedules,
+    schedules_api,
+)
 from pipeline.console.security import check_request
 from pipeline.console.session_key import session_key
 from pipeline.console.settings import ConsoleSettings
@@ -21,6 +37,14 @@ from pipeline.local_runs import LocalRuns
 _ROUTERS = (
     health.router,
     login.router,
+    cluster.router,
+    schedules.router,
+    champions.router,
+    cluster_api.router,
+    schedules_api.router,
+    champions_api.router,
+)
+_ROUTERS_OF_LOCAL_RUNS = (
     runs.router,
     run.router,
     results.router,
@@ -50,7 +74,8 @@ def create_app(settings: ConsoleSettings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.runs = LocalRuns(settings.work_directory.resolve())
-    for router in _ROUTERS:
+    local = (only_cluster.router,) if settings.only_cluster else _ROUTERS_OF_LOCAL_RUNS
+    for router in (*_ROUTERS, *local):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     handle_failures(app)

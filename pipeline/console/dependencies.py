@@ -8,6 +8,7 @@ from fastapi import Depends, Path
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
+from pipeline.console.cluster import Cluster
 from pipeline.console.failures import NoSuchThingError
 from pipeline.console.security import checked_form
 from pipeline.local_runs import LocalRuns
@@ -23,6 +24,23 @@ def _runs(request: Request) -> LocalRuns:
     return runs
 
 
+def _possible_cluster(request: Request) -> Cluster | None:
+    cluster: Cluster | None = request.app.state.settings.cluster
+    return cluster
+
+
+PossibleCluster = Annotated[Cluster | None, Depends(_possible_cluster)]
+
+
+def _named_cluster(cluster: PossibleCluster) -> Cluster:
+    if cluster is None:
+        raise NoSuchThingError(
+            "This console shows no cluster: start it with --endpoint or --profile."
+        )
+    return cluster
+
+
+NamedCluster = Annotated[Cluster, Depends(_named_cluster)]
 Runs = Annotated[LocalRuns, Depends(_runs)]
 CheckedForm = Annotated[FormData, Depends(checked_form)]
 

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from frhead_core.errors import FRHeadError
 from pipeline.console.pages import page
 from pipeline.console.security import LoginRequiredError, path_of
+from pipeline.run_engine import NotThereError, UnavailableError
 
 
 class NoSuchThingError(FRHeadError):
@@ -29,6 +30,14 @@ def handle_failures(app: FastAPI) -> None:
     @app.exception_handler(NoSuchThingError)
     async def _missing(request: Request, error: NoSuchThingError) -> Response:
         return _answer(request, 404, str(error))
+
+    @app.exception_handler(NotThereError)
+    async def _not_there(request: Request, error: NotThereError) -> Response:
+        return _answer(request, 404, str(error))
+
+    @app.exception_handler(UnavailableError)
+    async def _unavailable(request: Request, error: UnavailableError) -> Response:
+        return _answer(request, 503, str(error))
 
     @app.exception_handler(FRHeadError)
     async def _expected(request: Request, error: FRHeadError) -> Response:

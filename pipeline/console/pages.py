@@ -45,6 +45,8 @@ def page(
         "url": lambda path: request.scope.get("root_path", "") + path,
         "csrf": security.csrf_token(request),
         "protected": request.app.state.settings.token is not None,
+        "shows_local": not request.app.state.settings.only_cluster,
+        "shows_cluster": request.app.state.settings.cluster is not None,
     }
     text = _ENVIRONMENT.get_template(template).render({**shared, **context})
     return HTMLResponse(text, status_code=status_code)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from frhead_core.errors import InputError
+
+if TYPE_CHECKING:
+    from pipeline.console.cluster import Cluster
 
 _GIBIBYTE = 2**30
 SHORTEST_TOKEN = 16
@@ -23,6 +27,9 @@ class ConsoleSettings:
         token: What a browser or program has to show; None where only this machine can ask.
         prefix: Path under which a reverse proxy serves the console, like ``/frhead``.
         upload_limit: Largest request, in bytes.
+        cluster: The Kubeflow Pipelines endpoint that is shown as well; None without one.
+        only_cluster: Whether the runs of this machine are left out.
+        champions: Where champions lie: a directory or a URI; empty if that is not known.
     """
 
     work_directory: Path
@@ -31,6 +38,9 @@ class ConsoleSettings:
     token: str | None = None
     prefix: str = ""
     upload_limit: int = 8 * _GIBIBYTE
+    cluster: Cluster | None = None
+    only_cluster: bool = False
+    champions: str = ""
 
     def __post_init__(self) -> None:
         if self.token is None and not is_loopback(self.host):
@@ -47,6 +57,12 @@ class ConsoleSettings:
                 field="token",
                 found=f"{len(self.token)} characters",
                 expected=f"at least {SHORTEST_TOKEN}",
+            )
+        if self.only_cluster and self.cluster is None:
+            raise InputError(
+                "there is none to show",
+                field="--only-cluster",
+                hint="Name one with --endpoint or --profile",
             )
         if self.prefix and (not self.prefix.startswith("/") or self.prefix.endswith("/")):
             raise InputError(

@@ -48,7 +48,11 @@ def log_part(folder: RunFolder, step: str, offset: int | None = None) -> LogPart
         begin = max(0, size - MOST_BYTES) if offset is None else min(max(offset, 0), size)
         file.seek(begin)
         content = file.read(MOST_BYTES)
-    # A character whose bytes are not all there yet comes with the next piece.
+    return log_piece(content, begin)
+
+
+def log_piece(content: bytes, begin: int) -> LogPart:
+    """A piece of a log as text, without a character at its end whose bytes are not all there."""
     whole = len(content) - _bytes_of_unfinished_character(content)
     return LogPart(content[:whole].decode("utf-8", "replace"), begin, begin + whole)
 

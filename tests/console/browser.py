@@ -49,12 +49,12 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Path], str]]:
+def serve() -> Iterator[Callable[..., str]]:
     """Starts a console over a work directory on a free port and says where it is."""
     servers: list[tuple[uvicorn.Server, threading.Thread]] = []
 
-    def start(work_directory: Path) -> str:
-        app = create_app(ConsoleSettings(work_directory=work_directory))
+    def start(work_directory: Path, **settings: object) -> str:
+        app = create_app(ConsoleSettings(work_directory=work_directory, **settings))
         server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()

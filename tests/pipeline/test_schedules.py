@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from frhead_core.config import Recipe, recipe_to_json
-from pipeline import submission
 from pipeline.cli import exit_code_of
-from pipeline.profile import Profile
+from tests.compiled_once import compiled_once
 from tests.kfp_stand_in import Fault, StandIn, serving
+
+__all__ = ["compiled_once"]
 
 FILE = """\
 time_zone: Europe/Berlin
@@ -28,21 +28,7 @@ schedules:
 """
 
 EXTERNAL = Path(__file__).parents[2] / "manifests" / "profiles" / "external-s3.yaml"
-COMPILED: dict[str, bytes] = {}
-
-
-@pytest.fixture(autouse=True)
-def compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compiling the same recipe takes its seconds in the first test only."""
-
-    def compile_pipeline(recipe: Recipe, profile: Profile | None) -> bytes:
-        text = recipe_to_json(recipe) + repr(profile)
-        if text not in COMPILED:
-            COMPILED[text] = original(recipe, profile)
-        return COMPILED[text]
-
-    original = submission._compile
-    monkeypatch.setattr(submission, "_compile", compile_pipeline)
+pytestmark = pytest.mark.usefixtures("compiled_once")
 
 
 @pytest.fixture

@@ -1,0 +1,15 @@
+"""The first page of a console that shows the cluster alone."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+def index(request: Request) -> Response:
+    """The cluster's runs."""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/cluster/runs", status_code=303)
