@@ -21,6 +21,7 @@ from frhead_core.config import (
 )
 from frhead_core.data.raw_files import raw_data, raw_places
 from frhead_core.errors import FRHeadError, InputError
+from pipeline import work_lock
 from pipeline.arguments import GivenModel, pipeline_arguments
 from pipeline.container_run import RunPlaces, chosen_images, step_containers
 from pipeline.dag import build_pipeline
@@ -128,6 +129,11 @@ def run_locally(run: LocalRun) -> Path:
     """
     images = _images(run)
     folder = RunFolder.create(run.work_directory.resolve(), run.recipe.name)
+    with work_lock.shared(folder.path.parent):
+        return _run_in(folder, run, images)
+
+
+def _run_in(folder: RunFolder, run: LocalRun, images: Mapping[str, str]) -> Path:
     print(f"run {folder.name} in {folder.path}\n{_summary(run)}", flush=True)
     arguments = pipeline_arguments(run.recipe, run.modalities, run.given)
     engine = LocalEngine(folder, _step_runner(run, folder))
