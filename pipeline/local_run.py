@@ -176,7 +176,7 @@ def _step_runner(run: LocalRun, folder: RunFolder) -> StepRunner:
         return StepProcesses(folder.path, environment)
     places = RunPlaces(
         raw=tuple(map(str, raw_places(absolute(run.raw)))),
-        weights=tuple(str(model.directory) for model in run.given.values()),
+        weights=tuple(model.directory for model in run.given.values()),
         checkpoints=environment[runtime.CHECKPOINT_ROOT],
         champions=run.champions,
     )
@@ -205,7 +205,7 @@ def _facts(run: LocalRun) -> dict[str, Any]:
         "champions": run.champions,
         "modalities": list(run.modalities),
         "given": {
-            name: {"directory": str(model.directory), "digest": model.digest}
+            name: {"directory": model.directory, "digest": model.digest}
             for name, model in run.given.items()
         },
         "recipe": recipe_to_json(run.recipe),
@@ -223,7 +223,7 @@ def local_run_of(facts: Mapping[str, Any], work_directory: Path) -> LocalRun:
         recipe = recipe_from_json(facts["recipe"])
         modalities = [check_modality(name) for name in facts["modalities"]]
         places = {
-            check_modality(name): Path(model["directory"]) for name, model in facts["given"].items()
+            check_modality(name): str(model["directory"]) for name, model in facts["given"].items()
         }
         how = {name: facts["how"][name] for name in _HOW}
         raw, champions = raw_data(facts["raw"]), facts["champions"]
