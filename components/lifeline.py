@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_LOCK_NAME = "alive.lock"
+LOCK_NAME = "alive.lock"
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def held(run_directory: Path) -> Iterator[None]:
     The descriptor is not inheritable (PEP 446), so a child that is started meanwhile does not
     keep the lock after its parent.
     """
-    with (run_directory / _LOCK_NAME).open("w") as lock:
+    with (run_directory / LOCK_NAME).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.write(str(os.getpid()))  # by which it can be asked to stop
         lock.flush()
@@ -35,10 +35,10 @@ def held(run_directory: Path) -> Iterator[None]:
 def holder(run_directory: Path) -> int | None:
     """Process id of the program that runs this; None if it has ended."""
     try:
-        with (run_directory / _LOCK_NAME).open() as lock:
+        with (run_directory / LOCK_NAME).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        text = (run_directory / _LOCK_NAME).read_text()
+        text = (run_directory / LOCK_NAME).read_text()
         return int(text) if text else None
     except FileNotFoundError:
         return None
@@ -52,7 +52,7 @@ def follow(run_directory: Path) -> None:
     """
 
     def wait() -> None:
-        with (run_directory / _LOCK_NAME).open() as lock:
+        with (run_directory / LOCK_NAME).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH)
         os.killpg(os.getpgrp(), signal.SIGKILL)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 from components.sections import (
@@ -53,9 +52,14 @@ class PipelineArguments:
 
 @dataclass(frozen=True)
 class GivenModel:
-    """A model to evaluate without training: its directory, and the digest of its contents."""
+    """A model to evaluate without training.
 
-    directory: Path
+    Attributes:
+        directory: A directory, or ``s3://bucket/prefix``.
+        digest: Of its contents.
+    """
+
+    directory: str
     digest: str
 
 
@@ -80,7 +84,7 @@ def _training(recipe: Recipe, modality: Modality, given: GivenModel | None) -> d
     return {
         "modality": modality,
         "recipe": recipe_to_json(recipe.for_training(modality)),
-        "weights": str(given.directory) if given else "",
+        "weights": given.directory if given else "",
         "weights_digest": given.digest if given else "",
     }
 

@@ -32,6 +32,7 @@ _COMMANDS = (
     "schedule",
     "data",
     "console",
+    "clean",
     "benchmarks",
     "import-weights",
     "export-model",

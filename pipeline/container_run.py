@@ -20,7 +20,7 @@ from components.object_storage.connection import (
 from frhead_core.errors import InputError
 from frhead_core.files import has_scheme
 from pipeline.code_version import package_root
-from pipeline.run_folder import RunFolder
+from pipeline.run_folder import COMPILED, RunFolder
 from pipeline.step_containers import (
     StepContainers,
     StepNeeds,
@@ -130,7 +130,7 @@ def step_containers(
     Raises:
         InputError: If no engine answers.
     """
-    compiled = folder.cache / "numba"  # functions that one step compiled and the next one needs
+    compiled = folder.cache / COMPILED  # functions that one step compiled and the next one needs
     written = [folder.artifacts, compiled, *_local(places.checkpoints, places.champions)]
     for place in written:
         place.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ from kfp.local.status import Status
 
 from components import lifeline
 from components.events import FILE_NAME, EventFile, EventReader
-from pipeline.run_folder import RunFolder, maker_file
+from pipeline.run_folder import KFP_LOG, RunFolder, maker_file
 from pipeline.step_processes import LOG_NAME
 from pipeline.step_runner import StepEnd, StepRunner, StepTask
 
@@ -90,7 +90,7 @@ class LocalEngine:
         with (
             lifeline.held(self.folder.path),
             tempfile.TemporaryDirectory(prefix="frhead-run-") as temporary,
-            _quiet(self.folder.path / "kfp.log"),
+            _quiet(self.folder.path / KFP_LOG),
             _replaced(subprocess_task_handler, "SubprocessTaskHandler", self._make_handler),
             _replaced(docker_task_handler, "DockerTaskHandler", self._make_handler),
             _replaced(

@@ -21,6 +21,7 @@ from frhead_core.config import (
 )
 from frhead_core.data.raw_files import raw_data, raw_places
 from frhead_core.errors import FRHeadError, InputError
+from pipeline import work_lock
 from pipeline.arguments import GivenModel, pipeline_arguments
 from pipeline.container_run import RunPlaces, chosen_images, step_containers
 from pipeline.dag import build_pipeline
@@ -128,6 +129,11 @@ def run_locally(run: LocalRun) -> Path:
     """
     images = _images(run)
     folder = RunFolder.create(run.work_directory.resolve(), run.recipe.name)
+    with work_lock.shared(folder.path.parent):
+        return _run_in(folder, run, images)
+
+
+def _run_in(folder: RunFolder, run: LocalRun, images: Mapping[str, str]) -> Path:
     print(f"run {folder.name} in {folder.path}\n{_summary(run)}", flush=True)
     arguments = pipeline_arguments(run.recipe, run.modalities, run.given)
     engine = LocalEngine(folder, _step_runner(run, folder))
@@ -170,7 +176,7 @@ def _step_runner(run: LocalRun, folder: RunFolder) -> StepRunner:
         return StepProcesses(folder.path, environment)
     places = RunPlaces(
         raw=tuple(map(str, raw_places(absolute(run.raw)))),
-        weights=tuple(str(model.directory) for model in run.given.values()),
+        weights=tuple(model.directory for model in run.given.values()),
         checkpoints=environment[runtime.CHECKPOINT_ROOT],
         champions=run.champions,
     )
@@ -199,7 +205,7 @@ def _facts(run: LocalRun) -> dict[str, Any]:
         "champions": run.champions,
         "modalities": list(run.modalities),
         "given": {
-            name: {"directory": str(model.directory), "digest": model.digest}
+            name: {"directory": model.directory, "digest": model.digest}
             for name, model in run.given.items()
         },
         "recipe": recipe_to_json(run.recipe),
@@ -217,7 +223,7 @@ def local_run_of(facts: Mapping[str, Any], work_directory: Path) -> LocalRun:
         recipe = recipe_from_json(facts["recipe"])
         modalities = [check_modality(name) for name in facts["modalities"]]
         places = {
-            check_modality(name): Path(model["directory"]) for name, model in facts["given"].items()
+            check_modality(name): str(model["directory"]) for name, model in facts["given"].items()
         }
         how = {name: facts["how"][name] for name in _HOW}
         raw, champions = raw_data(facts["raw"]), facts["champions"]

@@ -16,6 +16,7 @@ from frhead_core.files import has_scheme
 
 if TYPE_CHECKING:
     from frhead_core.config import Modality, Recipe
+    from pipeline.arguments import GivenModel
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -384,6 +385,37 @@ class AssignmentType(click.ParamType[tuple[str, str]]):
         if not equals or not text:
             self.fail(f"{value!r} is not of the form modality=value", param, ctx)
         return key, text
+
+
+given_models_option = click.option(
+    "--weights",
+    multiple=True,
+    type=AssignmentType(),
+    help="Models by modality, as directories or s3://bucket/prefix, to evaluate instead of "
+    "training. Without --modalities only these are run.",
+)
+
+
+def given_models(
+    places: Mapping[Modality, str],
+    recipe: Recipe,
+    modalities: Sequence[Modality],
+    *,
+    on_cluster: bool = False,
+) -> Mapping[Modality, GivenModel]:
+    """The models of :data:`given_models_option`, checked; those for a cluster are no folders.
+
+    Raises:
+        InputError: If one cannot be read, or does not fit.
+    """
+    if not places:
+        return {}
+    from frhead_core.progress import terminal_reporter
+    from pipeline import given_models
+
+    if on_cluster:
+        given_models.refuse_folders(places)
+    return given_models.given_models(places, recipe, modalities, terminal_reporter())
 
 
 class ModelType(AssignmentType):

@@ -16,6 +16,10 @@ PROMOTION_JSON = "promotion.json"
 PROMOTION_PAGE = "promotion.html"
 REPORTING = "ensemble_modalities"
 PROMOTING = "promote_model"
+RESULTS_CONTENTS = frozenset(
+    {REPORT, ACCURACIES, PROMOTION_JSON, PROMOTION_PAGE, "models", "scores", "preparation"}
+)
+"""Everything that :func:`collect_results` puts into the folder of results."""
 
 
 class Outcome(Protocol):

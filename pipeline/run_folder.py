@@ -7,6 +7,7 @@
       cache/              which inputs and code gave which artifacts
       checkpoints/        training that is under way or done
       experiments/        tables of several runs, and their results
+      runs.lock           held by every run, see pipeline/work_lock.py
       <run>/              run.json, kfp.log, steps/<step>/{log.txt,events.jsonl}, results/
 """
 
@@ -18,9 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components import lifeline
 from frhead_core.errors import InputError
 
+ARTIFACTS, CACHE, CHECKPOINTS, EXPERIMENTS = "artifacts", "cache", "checkpoints", "experiments"
+COMPILED = "numba"
+"""Folder in the cache: functions that one container compiled and the next one needs."""
 RECORD = "run.json"
+KFP_LOG = "kfp.log"
+_PARTIAL_RECORD = f"{RECORD}.partial"
+CONTENTS = frozenset({RECORD, _PARTIAL_RECORD, KFP_LOG, lifeline.LOCK_NAME, "steps", "results"})
+"""Everything that a run puts into its folder; whoever adds to it says so here."""
 
 
 @dataclass(frozen=True)
@@ -59,17 +68,17 @@ class RunFolder:
     @property
     def artifacts(self) -> Path:
         """Artifacts of all runs."""
-        return self.path.parent / "artifacts"
+        return self.path.parent / ARTIFACTS
 
     @property
     def cache(self) -> Path:
         """Cache entries of all runs."""
-        return self.path.parent / "cache"
+        return self.path.parent / CACHE
 
     @property
     def checkpoints(self) -> Path:
         """Default place of checkpoints."""
-        return self.path.parent / "checkpoints"
+        return self.path.parent / CHECKPOINTS
 
     @property
     def results(self) -> Path:
@@ -89,7 +98,7 @@ class RunFolder:
 
     def record(self, facts: dict[str, Any]) -> None:
         """Write ``run.json``, atomically."""
-        partial = self.path / f"{RECORD}.partial"
+        partial = self.path / _PARTIAL_RECORD
         partial.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         partial.replace(self.path / RECORD)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import kfp_server_api as api
 
 from frhead_core.config import MODALITIES, Modality, Recipe
 from frhead_core.errors import InputError
-from pipeline.arguments import pipeline_arguments
+from pipeline.arguments import GivenModel, pipeline_arguments
 from pipeline.compiling import compile_pipeline
 from pipeline.kubeflow_api import KubeflowApi, equals
 from pipeline.profile import Profile
@@ -30,6 +30,7 @@ class Job:
         modalities: Which to train.
         raw: Raw data, as the pods find them: URIs or paths, with commas between.
         champions: Where champions lie; empty to compare with none.
+        given: Models that are evaluated instead of training these modalities.
         experiment: KFP's group of runs.
         service_account: Of the pods; empty for the profile's, or the cluster's own choice.
         pipeline_root: Where artifacts go; empty for the cluster's own choice.
@@ -41,6 +42,7 @@ class Job:
     modalities: Sequence[Modality]
     raw: str
     champions: str = ""
+    given: Mapping[Modality, GivenModel] = field(default_factory=dict)
     experiment: str = EXPERIMENT
     service_account: str = ""
     pipeline_root: str = ""
@@ -49,7 +51,7 @@ class Job:
 
     def parameters(self) -> dict[str, Any]:
         """Arguments of the pipeline."""
-        arguments = asdict(pipeline_arguments(self.recipe, self.modalities))
+        arguments = asdict(pipeline_arguments(self.recipe, self.modalities, self.given))
         return arguments | {"raw": self.raw, "champions": self.champions}
 
     def compiled(self) -> bytes:

@@ -26,7 +26,7 @@ def train_modality(
         sequences: The sequence store.
         modality: Joint, bone, or the motion of either.
         recipe: The part of the recipe that training this modality depends on, as JSON.
-        weights: Directory of a model that is given; empty to train one.
+        weights: Model that is given, a directory or ``s3://bucket/prefix``; empty to train one.
         weights_digest: Digest of its contents; empty to train one.
         code_version: Version of the code that this step uses.
         model: Weights of the last and of the best epoch, recipe, history and model card.
@@ -39,6 +39,7 @@ def train_modality(
 
         from components import runtime
         from components.artifacts import describe, flat_figures, log_metrics
+        from components.given_models import model_directory
         from frhead_core.config import check_modality, recipe_from_json
         from frhead_core.training.given_model import adopt_model
         from frhead_core.training.launch import train_in_processes
@@ -57,10 +58,10 @@ def train_modality(
             device="auto",
         )
         if weights:
-            place = Path(weights)
-            given = adopt_model(
-                place, weights_digest, job.recipe, job.modality, job.output, reporter
-            )
+            with model_directory(weights, reporter) as place:
+                given = adopt_model(
+                    place, weights_digest, job.recipe, job.modality, job.output, reporter
+                )
             figures = flat_figures(given.metadata["metrics"])
         else:
             trained = train_in_processes(job, runtime.processes(), runtime.step_reporter)

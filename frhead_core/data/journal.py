@@ -53,6 +53,7 @@ class Journal:
         except Timeout:
             reporter.message(f"waiting: another process does this step in {self._directory}")
             self._lock.acquire()
+        Path(self._lock.lock_file).touch()  # when it was used last, also if nothing is left to do
         kept = self._read()
         if not self.entries:
             self.clear()

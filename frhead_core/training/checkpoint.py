@@ -115,6 +115,7 @@ class CheckpointDirectory:
             reporter.message(f"waiting: another process is training this model in {self.directory}")
             lock.acquire()
         try:
+            Path(lock.lock_file).touch()  # when it was used last, also if nothing is trained
             self._remove_unfinished()
             self.processes.wait()
             yield

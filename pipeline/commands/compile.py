@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ _NO_PROFILE = (
 )
 
 
-@click.command("compile")
+@click.command("compile", cls=options.AssignmentsCommand)
 @options.recipe_options
 @click.option("--output", required=True, type=options.FILE, help="The YAML file to write.")
 @click.option("--modalities", help="Which to train, with commas between.  [default: all]")
+@options.given_models_option
 @click.option(
     "--profile",
     "profile_file",
@@ -40,6 +42,7 @@ def command(
     benchmark: str,
     output: Path,
     modalities: str | None,
+    weights: Iterable[tuple[str, str]],
     profile_file: Path | None,
     kubernetes_manifests: Path | None,
     launcher_config: Path | None,
@@ -47,18 +50,25 @@ def command(
 ) -> None:
     """Compile the pipeline of a benchmark to KFP v2 YAML; the raw data is given when it is run.
 
+    With --weights the pipeline evaluates models that lie in object storage, instead of training
+    these modalities. They are read now, so that other contents in the same place are noticed.
+
     Example: frhead compile nw-ucla --profile gpu-cluster.yaml --output pipeline.yaml
+
+    Example: frhead compile nw-ucla --weights joint=s3://models/joint --output pipeline.yaml
     """
     if profile_file is None and (kubernetes_manifests or launcher_config):
         raise click.UsageError("--kubernetes-manifests and --launcher-config need a --profile")
     recipe = options.chosen_recipe(benchmark, **changes)
-    chosen = options.chosen_modalities(modalities)
+    places = options.by_modality(weights)
+    chosen = options.chosen_modalities(modalities or ",".join(places) or None)
 
     from pipeline import compiling
     from pipeline.arguments import pipeline_arguments
     from pipeline.profile import read_profile
 
-    arguments = pipeline_arguments(recipe, chosen)
+    models = options.given_models(places, recipe, chosen, on_cluster=True)
+    arguments = pipeline_arguments(recipe, chosen, models)
     if profile_file is None:
         compiling.compile_pipeline(arguments, None, output)
         click.echo(_NO_PROFILE, err=True)

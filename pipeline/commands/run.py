@@ -4,30 +4,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from pipeline import options
-
-if TYPE_CHECKING:
-    from frhead_core.config import Modality, Recipe
-    from pipeline.arguments import GivenModel
 
 
 @click.command("run", cls=options.AssignmentsCommand)
 @options.recipe_options
 @options.seeds_option
 @options.modalities_option()
-@click.option(
-    "--weights",
-    multiple=True,
-    type=options.AssignmentType(),
-    help="Model directories by modality, to evaluate instead of training. Without --modalities "
-    "only these are run.",
-)
+@options.given_models_option
 @options.champions_option(
     required=False,
     text="Compare with the champion that lies there, a directory or s3:// address, and become the "
@@ -80,7 +70,7 @@ def command(
     from pipeline.local_run import LocalRun, run_locally
     from pipeline.results import REPORT
 
-    models = _given_models(places, recipe, chosen)
+    models = options.given_models(places, recipe, chosen)
     run = LocalRun(recipe=recipe, modalities=chosen, given=models, champions=champions, **how)
     results = run_locally(run)
     click.echo()
@@ -96,13 +86,3 @@ def _promotion_text(results: Path) -> str:
     decision = json.loads((results / PROMOTION_JSON).read_text(encoding="utf-8"))
     page = results / PROMOTION_PAGE
     return f"{decision['outcome']}: {decision['reason']}\npromotion: {page}"
-
-
-def _given_models(
-    places: Mapping[Modality, str], recipe: Recipe, modalities: Sequence[Modality]
-) -> Mapping[Modality, GivenModel]:
-    if not places:
-        return {}
-    from pipeline.given_models import given_models
-
-    return given_models({name: Path(place) for name, place in places.items()}, recipe, modalities)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import click
 from pipeline import cluster_options, options
 
 
-@click.command("submit")
+@click.command("submit", cls=options.AssignmentsCommand)
 @options.recipe_options
 @click.option(
     "--raw",
@@ -23,6 +24,7 @@ from pipeline import cluster_options, options
     "repeated.",
 )
 @options.modalities_option()
+@options.given_models_option
 @options.champions_option(
     required=False,
     text="Where champions lie, as the cluster finds them, to compare with.",
@@ -42,6 +44,7 @@ def command(
     benchmark: str,
     raw: tuple[str, ...],
     modalities: str | None,
+    weights: Iterable[tuple[str, str]],
     champions: str,
     name: str | None,
     experiment: str,
@@ -62,7 +65,8 @@ def command(
     """
     where, changes = cluster_options.apart(given, cluster_options.API_NAMES)
     recipe = options.chosen_recipe(benchmark, **changes)
-    chosen = options.chosen_modalities(modalities)
+    places = options.by_modality(weights)
+    chosen = options.chosen_modalities(modalities or ",".join(places) or None)
 
     profile = cluster_options.given_profile(where)
     if profile is not None:
@@ -73,6 +77,7 @@ def command(
     job = Job(
         recipe=recipe,
         modalities=chosen,
+        given=options.given_models(places, recipe, chosen, on_cluster=True),
         raw=",".join(sorted(raw)),
         champions=champions,
         experiment=experiment,

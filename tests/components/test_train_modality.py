@@ -7,6 +7,7 @@ import pytest
 from kfp import dsl
 
 from components import runtime
+from components.object_storage.directories import push
 from components.train_modality.component import train_modality
 from frhead_core.config import recipe_to_json
 from frhead_core.training.artifact import ModelArtifact
@@ -85,6 +86,35 @@ def test_an_unknown_modality_ends_the_step_with_2(
 
     assert caught.value.code == 2
     assert "elbow" in capsys.readouterr().out
+
+
+@pytest.mark.s3
+def test_a_given_model_in_object_storage_is_fetched(
+    trained, prepared, tiny, make, bucket, store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ModelArtifact.open(Path(trained["joint"].model.path))
+    push(given.directory, bucket / "joint", store)
+    model = make(dsl.Model, "model")
+
+    def train(digest: str) -> None:
+        train_modality.python_func(
+            sequences=prepared.sequences,
+            modality="joint",
+            recipe=recipe_to_json(tiny.for_training("joint")),
+            weights=f"{bucket}/joint",
+            weights_digest=digest,
+            code_version="c",
+            model=model,
+            metrics=make(dsl.Metrics, "metrics"),
+        )
+
+    train(given.content_digest())
+    taken = ModelArtifact.open(Path(model.path))
+    assert taken.weights("last") == given.weights("last")
+    assert taken.metadata["given"] == f"SHA-256 {given.content_digest()}"
+    with pytest.raises(SystemExit):
+        train("0" * 64)
+    assert f"error: {bucket}/joint: the given model has changed" in capsys.readouterr().out
 
 
 def test_a_given_model_is_taken_over_unless_it_has_changed(
