@@ -91,5 +91,5 @@ def open_page(chromium: Browser) -> Iterator[Open]:
 
 
 def _complains(line: ConsoleMessage) -> bool:
-    """Whether a line of the browser's console is a complaint; a form with a mistake in it is none."""
+    """Whether the browser complains; that a form had a mistake in it is no complaint."""
     return line.type == "error" and "status of 422" not in line.text
