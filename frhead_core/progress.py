@@ -75,7 +75,8 @@ def format_figures(figures: dict[str, float]) -> str:
 class RateClock:
     """Counts units done and says at what rate and how long the rest will take.
 
-    Units that an earlier run finished count as done, not as speed.
+    Units that an earlier run finished count as done, not as speed. Nor does the first report for
+    how long the rest will take: machine code may be made before it, or a GPU be woken up.
     """
 
     def __init__(self, total: int, done: int = 0) -> None:
@@ -83,10 +84,13 @@ class RateClock:
         self.done = done
         self._done_before = done
         self._started = time.monotonic()
+        self._first: tuple[int, float] | None = None
 
     def advance(self, amount: int) -> None:
         """Count ``amount`` more units."""
         self.done += amount
+        if self._first is None:
+            self._first = (self.done, time.monotonic())
 
     @property
     def elapsed(self) -> float:
@@ -100,8 +104,11 @@ class RateClock:
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated seconds to the end, None while nothing has been done."""
-        return (self.total - self.done) / self.rate if self.rate > 0 else None
+        """Estimated seconds to the end, None before the second report."""
+        done, moment = self._first or (self.done, 0.0)
+        if self.done == done:
+            return None
+        return (self.total - self.done) * (time.monotonic() - moment) / (self.done - done)
 
 
 class PlainReporter(Reporter):
@@ -138,10 +145,10 @@ class PlainReporter(Reporter):
         clock = self._clock
         text = f"{self._task}: {clock.done}/{clock.total} {self._unit}"
         text += f", {clock.rate:.1f} {self._unit}/s"
-        if clock.done < clock.total and clock.seconds_left is not None:
-            text += f", {format_duration(clock.seconds_left)} left"
-        else:
+        if clock.done >= clock.total:
             text += f", {format_duration(clock.elapsed)}"
+        elif clock.seconds_left is not None:
+            text += f", {format_duration(clock.seconds_left)} left"
         if self._figures:
             text += f"  {format_figures(self._figures)}"
         self.message(text)

@@ -84,7 +84,7 @@ def prepare(recipe: Recipe, raw: Place, output: Path, reporter: Reporter) -> Ste
         InputError: If the raw data or the folder cannot be used.
     """
     dataset, settings, splits = recipe.dataset, recipe.preparation, splits_of_store(recipe)
-    mark = datasets.fingerprint(dataset, raw, opened_archive)
+    mark = datasets.fingerprint(dataset, raw, opened_archive, reporter)
     prepared = Prepared(output, reporter, input_hash(dataset, mark))
     text = preparation_to_json(settings)
 

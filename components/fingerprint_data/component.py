@@ -29,6 +29,6 @@ def fingerprint_data(raw: str, dataset: str) -> str:
         from frhead_core.data.fingerprint import fingerprint
         from frhead_core.data.raw_files import raw_data
 
-        data_fingerprint = fingerprint(dataset, raw_data(raw), opened_archive)
+        data_fingerprint = fingerprint(dataset, raw_data(raw), opened_archive, reporter)
         reporter.message(f"fingerprint of {raw}: {data_fingerprint}")
     return data_fingerprint

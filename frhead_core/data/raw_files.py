@@ -21,6 +21,7 @@ from isal import isal_zlib
 
 from frhead_core.errors import InputError
 from frhead_core.files import has_scheme
+from frhead_core.progress import SILENT, Reporter, reporting
 
 _LOCAL_HEADER = 30  # bytes, followed by a name and an extra field
 _ENCRYPTED = 0x1
@@ -129,11 +130,13 @@ def open_raw_files(
         yield opened[0] if len(opened) == 1 else _Several(places, opened)
 
 
-def fingerprint_files(files: RawFiles) -> str:
+def fingerprint_files(files: RawFiles, reporter: Reporter = SILENT) -> str:
     """SHA-256 over the files' names, sizes and contents (in a zip: the stored CRC-32), as hex."""
     digest = hashlib.sha256()
-    for name in files.names:
-        digest.update(f"{name}\0{files.digest(name)}\n".encode())
+    with reporting(reporter, "fingerprinting", len(files.names), "files"):
+        for name in files.names:
+            digest.update(f"{name}\0{files.digest(name)}\n".encode())
+            reporter.advance()
     return digest.hexdigest()
 
 

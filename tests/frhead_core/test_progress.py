@@ -34,6 +34,18 @@ def test_plain_lines_say_rate_and_time_left(clock: list[float]) -> None:
     assert stream.getvalue().splitlines()[-1].startswith("train joint: 1000/1000 samples")
 
 
+def test_how_long_the_rest_takes_is_not_told_from_the_first_report(clock: list[float]) -> None:
+    stream = io.StringIO()
+    reporter = PlainReporter(stream, interval=10)
+    reporter.begin("reading", 1000, "files")
+    clock[0] += 40  # in which functions are compiled
+    reporter.advance(1)
+    assert stream.getvalue() == "reading: 1/1000 files, 0.0 files/s\n"
+    clock[0] += 10
+    reporter.advance(99)
+    assert stream.getvalue().splitlines()[-1] == "reading: 100/1000 files, 2.0 files/s, 1:31 left"
+
+
 def test_bar_shows_task_count_and_figures() -> None:
     stream = io.StringIO()
     reporter = BarReporter(Console(file=stream, force_terminal=True, width=120))

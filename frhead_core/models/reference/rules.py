@@ -20,6 +20,7 @@ BATCH_NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_trac
 _LEVELS = ("low", "mid", "high", "fin")
 
 Join = Callable[[list[Tensor]], Tensor]
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class Rule:
     ours: str
     reference: tuple[str, ...]
     join: Join
+
+    def part_shape(self, whole: Shape) -> Shape:
+        """Shape of each part, given that of our tensor; parts of one tensor are equally large."""
+        return _PART_SHAPES[self.join](whole, len(self.reference))
 
 
 def same(parts: list[Tensor]) -> Tensor:
@@ -68,6 +73,19 @@ def kernels_1d(parts: list[Tensor]) -> Tensor:
 
 def _transposed(parts: list[Tensor]) -> Tensor:
     return parts[0].T
+
+
+_PART_SHAPES: dict[Join, Callable[[Shape, int], Shape]] = {
+    same: lambda whole, parts: whole,
+    concatenated: lambda whole, parts: (whole[0] // parts, *whole[1:]),
+    torch.stack: lambda whole, parts: whole[1:],
+    swapped: lambda whole, parts: (*whole[:2], whole[3], whole[2]),
+    flat: lambda whole, parts: (whole[0] // parts, whole[1], 1, 1),
+    stacked: lambda whole, parts: (*whole[1:], 1, 1),
+    side_by_side: lambda whole, parts: (whole[0], whole[1] // parts, 1, 1),
+    kernels_1d: lambda whole, parts: (whole[0] // parts, *whole[1:], 1),
+    _transposed: lambda whole, parts: whole[::-1],
+}
 
 
 def convolution(ours: str, *references: str, weight: Join = concatenated) -> Iterator[Rule]:

@@ -68,23 +68,48 @@ def load_reference_state(
         Names of the prototypes that keep the values they had.
 
     Raises:
-        InputError: If tensors are missing, left over, or of another shape; it lists them by the
-            reference's names.
+        InputError: If tensors are missing, left over, or of another shape; it lists all of them by
+            the reference's names, with their shapes.
     """
-    state = from_reference(tensors, backbone, head=model.head is not None)
     given, expected = without_prefixes(tensors), model.state_dict()
-    prototypes = sorted(name for name in expected if name.endswith(".prototypes"))
-    problems = []
-    for rule in _rules(backbone):
-        if rule.ours in state and state[rule.ours].shape != expected[rule.ours].shape:
-            shape, wanted = tuple(state[rule.ours].shape), tuple(expected[rule.ours].shape)
-            problems.append(f"{_parts(rule, given)} makes {shape}, expected {wanted}")
-        elif rule.ours in expected and rule.ours not in state and rule.ours not in prototypes:
-            problems += [f"no {name}" for name in rule.reference if name not in given]
-    if problems:
-        raise InputError("the weights do not fit the model", found=_listing(problems))
+    _refuse_unfit(given, expected, backbone)
+    state = from_reference(given, backbone, head=model.head is not None)
     model.load_state_dict(state, strict=False)
-    return [name for name in prototypes if name not in state]
+    return [name for name in _prototypes(expected) if name not in state]
+
+
+def _prototypes(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if name.endswith(".prototypes"))
+
+
+def _refuse_unfit(
+    given: Mapping[str, Tensor], expected: Mapping[str, Tensor], backbone: str
+) -> None:
+    """Say everything at once that keeps a state of the reference from being one of ours."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in given.items()}
+    wanted = {
+        name: (rule.ours, rule.part_shape(tuple(expected[rule.ours].shape)))
+        for rule in _rules(backbone)
+        if rule.ours in expected
+        for name in rule.reference
+    }
+    not_saved = _prototypes(expected)
+    problems = {
+        "unknown": _unknown(given, known_names(backbone)),
+        "missing": [
+            f"{name} {shape}"
+            for name, (ours, shape) in wanted.items()
+            if name not in given and ours not in not_saved
+        ],
+        "of another shape": [
+            f"{name} {shapes[name]}, expected {shape}"
+            for name, (_, shape) in wanted.items()
+            if name in given and shapes[name] != shape
+        ],
+    }
+    told = [f"{len(some)} {what}: {_listing(some)}" for what, some in problems.items() if some]
+    if told:
+        raise InputError("the weights do not fit the model", found=". ".join(told))
 
 
 def recognised_backbone(names: Iterable[str]) -> str:
@@ -153,9 +178,12 @@ def _parts(rule: Rule, given: Mapping[str, Tensor]) -> str:
     return " + ".join(f"{name} {tuple(given[name].shape)}" for name in rule.reference)
 
 
+def _unknown(given: Mapping[str, Tensor], known: frozenset[str]) -> list[str]:
+    return [f"{name} {tuple(given[name].shape)}" for name in sorted(given.keys() - known)]
+
+
 def _refuse_unknown(given: Mapping[str, Tensor], known: frozenset[str]) -> None:
-    unknown = [f"{name} {tuple(given[name].shape)}" for name in sorted(given.keys() - known)]
-    if unknown:
+    if unknown := _unknown(given, known):
         raise InputError("names that the reference does not have", found=_listing(unknown))
 
 

@@ -130,21 +130,43 @@ def test_tca_gcn_does_without_what_it_never_uses() -> None:
     load_reference_state(fresh_model("tcagcn"), state, "tcagcn")
 
 
-def test_missing_and_misshapen_tensors_are_listed_by_the_names_in_the_file(backbone: str) -> None:
+def test_all_that_does_not_fit_is_listed_together_by_the_names_in_the_file(backbone: str) -> None:
     state = dict(saved(backbone))
     del state["l3.gcn1.PA"]
-    state["fc.bias"] = torch.zeros(11)
+    state |= {"fc.bias": torch.zeros(11), "l99.bogus": torch.zeros(2)}
     with pytest.raises(InputError) as caught:
         load_reference_state(fresh_model(backbone), state, backbone)
-    assert "no l3.gcn1.PA" in str(caught.value)
-    assert "fc.bias (11,) makes (11,), expected (10,)" in str(caught.value)
+    found = "1 unknown: l99.bogus (2,). 1 missing: l3.gcn1.PA (3, 20, 20). "
+    found += "1 of another shape: fc.bias (11,), expected (10,)"
+    assert str(caught.value) == f"the weights do not fit the model; found {found}"
 
 
-def test_one_missing_part_of_several_is_named() -> None:
+def test_what_is_missing_is_told_with_the_shape_that_it_has_in_the_reference(
+    backbone: str,
+) -> None:
+    """Of every tensor, each of several that are one of ours among them."""
+    state = saved(backbone)
+    needed = [name for name in state if name not in UNUSED.get(backbone, frozenset())]
+    for first in range(0, len(needed), 12):  # as many as one message lists
+        some = needed[first : first + 12]
+        rest = {name: state[name] for name in state if name not in some}
+        with pytest.raises(InputError) as caught:
+            load_reference_state(fresh_model(backbone), rest, backbone)
+        told = str(caught.value).partition(f"found {len(some)} missing: ")[2].split("; ")
+        assert sorted(told) == sorted(f"{name} {tuple(state[name].shape)}" for name in some)
+
+
+def test_a_long_list_is_cut_for_each_kind_of_problem() -> None:
     state = dict(saved("ctrgcn"))
-    del state["l2.gcn1.convs.1.conv3.weight"]
-    with pytest.raises(InputError, match=r"found no l2\.gcn1\.convs\.1\.conv3\.weight$"):
+    removed = sorted(state)[:40]
+    for name in removed:
+        del state[name]
+    state |= {f"l99.{number}": torch.zeros(2) for number in range(13)}
+    with pytest.raises(InputError) as caught:
         load_reference_state(fresh_model("ctrgcn"), state, "ctrgcn")
+    assert "13 unknown: l99.0 (2,);" in str(caught.value)
+    assert "and 1 more. 40 missing: " in str(caught.value)
+    assert str(caught.value).endswith("and 28 more")
 
 
 @pytest.mark.parametrize(
@@ -153,8 +175,12 @@ def test_one_missing_part_of_several_is_named() -> None:
 )
 def test_parts_that_do_not_fit_together_are_named(name: str, shape: tuple[int, ...]) -> None:
     state = saved("ctrgcn") | {name: torch.zeros(shape)}
-    with pytest.raises(InputError, match="do not fit together") as caught:
+    with pytest.raises(InputError, match="do not fit the model") as caught:
         load_reference_state(fresh_model("ctrgcn"), state, "ctrgcn")
+    expected = f"{name} {shape}, expected {tuple(saved('ctrgcn')[name].shape)}"
+    assert expected in str(caught.value)
+    with pytest.raises(InputError, match="do not fit together") as caught:
+        from_reference(state, "ctrgcn", head=True)
     assert f"{name} {shape}" in str(caught.value)
 
 
