@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import signal
+import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,10 +22,12 @@ from typing import NoReturn
 from components import lifeline
 from components.events import FILE_NAME, EventFile, StepReporter
 from frhead_core.errors import FRHeadError
+from frhead_core.files import has_scheme
 
 STEP_DIRECTORY = "FRHEAD_STEP_DIRECTORY"
 RUN_DIRECTORY = "FRHEAD_RUN_DIRECTORY"
 CHECKPOINT_ROOT = "FRHEAD_CHECKPOINT_ROOT"
+CHECKPOINT_MIRRORS = "FRHEAD_CHECKPOINT_MIRRORS"
 THREADS = "FRHEAD_THREADS"
 PROCESSES = "FRHEAD_PROCESSES"
 ACCEPT_DIFFERENT_THREADS = "FRHEAD_ACCEPT_DIFFERENT_THREADS"
@@ -33,9 +36,26 @@ ACCEPT_DIFFERENT_PROCESSES = "FRHEAD_ACCEPT_DIFFERENT_PROCESSES"
 STOPPED = 143  # what a shell reports of a process that SIGTERM ended
 
 
-def checkpoint_root() -> Path:
-    """Where training keeps its checkpoints: a place that outlives the run."""
-    return Path(os.environ.get(CHECKPOINT_ROOT, "checkpoints"))
+def checkpoint_root() -> str:
+    """Where training keeps its checkpoints: a path or URI that outlives the run."""
+    return os.environ.get(CHECKPOINT_ROOT, "checkpoints")
+
+
+def checkpoint_folder() -> Path:
+    """Where on this machine the checkpoints of the root lie, as long as a step works with them.
+
+    For a root elsewhere that is a mirror of it: a temporary folder, unless the environment names a
+    better one.
+    """
+    root, mirrors = checkpoint_root(), os.environ.get(CHECKPOINT_MIRRORS)
+    if has_scheme(root) and mirrors is None:
+        return Path(tempfile.mkdtemp(prefix="frhead-checkpoints-"))
+    return folder_of(root, Path(mirrors or ""))
+
+
+def folder_of(root: Path | str, mirrors: Path) -> Path:
+    """The folder of a checkpoint root: itself, or of one elsewhere its mirror below ``mirrors``."""
+    return mirrors / input_hash(str(root)) if has_scheme(root) else Path(root)
 
 
 def run_name() -> str:
@@ -55,7 +75,9 @@ def progress_directory(step: str, *inputs: str) -> Path | None:
     """
     if CHECKPOINT_ROOT not in os.environ:
         return None
-    return checkpoint_root() / f"prepare-{input_hash(step, *inputs)}"
+    if has_scheme(checkpoint_root()) and CHECKPOINT_MIRRORS not in os.environ:
+        return None
+    return checkpoint_folder() / f"prepare-{input_hash(step, *inputs)}"
 
 
 def input_hash(*inputs: str) -> str:

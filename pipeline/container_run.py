@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from components import runtime
 from components.images import DATA_IMAGE, TRAINER_IMAGE
 from components.object_storage.connection import (
     ACCESS_KEY,
@@ -33,12 +34,6 @@ from pipeline.step_images import IMAGES, image_name, is_checkout
 BUILD_COMMAND = "python images/build.py data trainer"
 _DECLARED = {"data": DATA_IMAGE, "trainer": TRAINER_IMAGE}
 _ON_GPUS = ("train_modality", "evaluate_modality", "promote_model")
-_WITH_CHECKPOINTS = (
-    "extract_raw_skeletons",
-    "denoise_skeletons",
-    "transform_sequences",
-    "train_modality",
-)
 _FILES = (SECRET_DIRECTORY, "SSL_CERT_FILE")
 VARIABLES = (*_FILES, *ENDPOINT, *REGION, *ACCESS_KEY, *SECRET_KEY, *SESSION_TOKEN)
 
@@ -87,8 +82,7 @@ class RunPlaces:
         """The steps that read or write something that is not on this machine."""
         uses = {
             ("fingerprint_data", "extract_raw_skeletons"): self.raw,
-            ("train_modality",): self.weights,
-            (*_WITH_CHECKPOINTS,): (self.checkpoints,),
+            ("train_modality",): (*self.weights, self.checkpoints),
             ("promote_model",): (self.champions,),
         }
         return {
@@ -131,7 +125,8 @@ def step_containers(
         InputError: If no engine answers.
     """
     compiled = folder.cache / COMPILED  # functions that one step compiled and the next one needs
-    written = [folder.artifacts, compiled, *_local(places.checkpoints, places.champions)]
+    mirrors = environment.get(runtime.CHECKPOINT_MIRRORS, "")
+    written = [folder.artifacts, compiled, *_local(places.checkpoints, mirrors, places.champions)]
     for place in written:
         place.mkdir(parents=True, exist_ok=True)
     connected = places.reached_over_network()

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from components import runtime
+from components.object_storage.client import ObjectStore
+from components.object_storage.location import Location, is_uri
 from frhead_core.config import (
     Modality,
     Recipe,
@@ -21,6 +23,7 @@ from frhead_core.config import (
 )
 from frhead_core.data.raw_files import raw_data, raw_places
 from frhead_core.errors import FRHeadError, InputError
+from frhead_core.files import has_scheme
 from pipeline import work_lock
 from pipeline.arguments import GivenModel, pipeline_arguments
 from pipeline.container_run import RunPlaces, chosen_images, step_containers
@@ -84,7 +87,7 @@ class LocalRun:
         raw: Raw data; several places with commas between them.
         work_directory: Where runs, artifacts, cache and checkpoints lie.
         output: Where the results go; None for a folder in the run's.
-        checkpoint_root: Where checkpoints go; None for the work directory.
+        checkpoint_root: Where checkpoints go, a path or URI; None for the work directory.
         parallel_modalities: How many are trained at the same time.
         processes: How many train a model together.
         threads: Of each of them; None for the cores divided by how many there are at a time.
@@ -102,7 +105,7 @@ class LocalRun:
     raw: Path | str
     work_directory: Path
     output: Path | None = None
-    checkpoint_root: Path | None = None
+    checkpoint_root: Path | str | None = None
     parallel_modalities: int = 1
     processes: int = 1
     threads: int | None = None
@@ -124,10 +127,13 @@ def run_locally(run: LocalRun) -> Path:
     Raises:
         StepInputError: If a step refused its input.
         StepCrashedError: If a step failed otherwise.
-        InputError: If there is nothing to run containers with, or in.
+        InputError: If there is nothing to run containers with, or in, or the object storage for
+            checkpoints cannot be used.
         KeyboardInterrupt: If the run was asked to stop.
     """
     images = _images(run)
+    if is_uri(run.checkpoint_root or ""):
+        ObjectStore().check(Location.parse(str(run.checkpoint_root)))
     folder = RunFolder.create(run.work_directory.resolve(), run.recipe.name)
     with work_lock.shared(folder.path.parent):
         return _run_in(folder, run, images)
@@ -232,7 +238,7 @@ def local_run_of(facts: Mapping[str, Any], work_directory: Path) -> LocalRun:
             f"says too little of the run ({error})", file="run.json", hint="Start it anew"
         ) from error
     for name in ("output", "checkpoint_root"):
-        how[name] = None if how[name] is None else Path(how[name])
+        how[name] = None if how[name] is None else raw_data(how[name])
     return LocalRun(
         recipe=recipe,
         modalities=modalities,
@@ -250,9 +256,10 @@ def _plain(value: Any) -> Any:
 
 def _environment(run: LocalRun, folder: RunFolder) -> dict[str, str]:
     """What the steps are told but their results do not depend on."""
-    threads = threads_of(run)
-    return {
-        runtime.CHECKPOINT_ROOT: str((run.checkpoint_root or folder.checkpoints).resolve()),
+    threads, root = threads_of(run), run.checkpoint_root or folder.checkpoints
+    mirrors = {runtime.CHECKPOINT_MIRRORS: str(folder.checkpoints / "mirrors")}
+    return (mirrors if has_scheme(root) else {}) | {
+        runtime.CHECKPOINT_ROOT: str(root.resolve() if isinstance(root, Path) else root),
         runtime.PROCESSES: str(run.processes),
         runtime.THREADS: str(threads),
         runtime.ACCEPT_DIFFERENT_THREADS: "1" if run.accept_different_threads else "0",

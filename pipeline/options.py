@@ -44,6 +44,7 @@ class Place(LocalPath):
 
 
 FOLDER = LocalPath(file_okay=False, path_type=Path)
+FOLDER_OR_URI = Place(file_okay=False, path_type=Path)
 FILE = LocalPath(dir_okay=False, path_type=Path)
 PATH = LocalPath(path_type=Path)
 PATH_OR_URI = Place(path_type=Path)
@@ -140,8 +141,9 @@ _LOCAL_RUN_OPTIONS = (
     ),
     click.option(
         "--checkpoint-root",
-        type=FOLDER,
-        help="For checkpoints.  [default: checkpoints in the work directory]",
+        type=FOLDER_OR_URI,
+        help="For checkpoints, also s3://bucket/prefix.  [default: checkpoints in the work "
+        "directory]",
     ),
     click.option(
         "--output",

@@ -158,6 +158,14 @@ class ObjectStore:
         except MissingObjectError:
             return None
 
+    def check(self, location: Location) -> None:
+        """See that there is such a bucket, and that its objects may be listed.
+
+        Raises:
+            ObjectStorageError: If not.
+        """
+        next(self.objects(location, recursive=False), None)
+
     def _refuse_missing_bucket(self, location: Location) -> None:
         """An answer to HEAD says only that something is missing."""
         with asking(location):

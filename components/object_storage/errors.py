@@ -46,6 +46,10 @@ class MissingBucketError(MissingObjectError):
     """There is no such bucket."""
 
 
+class DamagedObjectError(ObjectStorageError):
+    """What arrived of an object is not what its checksum says."""
+
+
 class ChangedObjectError(ObjectStorageError):
     """An object was replaced while it was read."""
 

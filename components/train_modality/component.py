@@ -40,6 +40,7 @@ def train_modality(
         from components import runtime
         from components.artifacts import describe, flat_figures, log_metrics
         from components.given_models import model_directory
+        from components.object_storage.checkpoint_keeper import checkpoint_keeper
         from frhead_core.config import check_modality, recipe_from_json
         from frhead_core.training.given_model import adopt_model
         from frhead_core.training.launch import train_in_processes
@@ -50,12 +51,13 @@ def train_modality(
             modality=check_modality(modality),
             store=Path(sequences.path),
             output=Path(model.path),
-            checkpoint_root=runtime.checkpoint_root(),
+            checkpoint_root=runtime.checkpoint_folder(),
             code_version=code_version,
             threads=runtime.threads(),
             accept_different_threads=runtime.accept_different_threads(),
             accept_different_processes=runtime.accept_different_processes(),
             device="auto",
+            checkpoint_keeper=checkpoint_keeper(runtime.checkpoint_root()),
         )
         if weights:
             with model_directory(weights, reporter) as place:

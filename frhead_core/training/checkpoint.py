@@ -23,6 +23,11 @@ from torch import Tensor, nn
 from frhead_core.errors import CheckpointError, InputError, NonFiniteLossError
 from frhead_core.files import write_atomically
 from frhead_core.progress import Reporter
+from frhead_core.training.checkpoint_keeper import (
+    DIRECTORY_ALONE,
+    CheckpointKeeper,
+    HeldCheckpoint,
+)
 from frhead_core.training.distributed import ALONE, Processes
 
 FORMAT_VERSION = 2
@@ -69,6 +74,7 @@ class CheckpointDirectory:
         accept_different_threads: Whether to go on from a checkpoint made with another number.
         processes: Those that train the model; arithmetic depends on their number, too.
         accept_different_processes: Whether to go on from a checkpoint made by another number.
+        keeper: Keeps checkpoints elsewhere, too.
     """
 
     def __init__(
@@ -78,6 +84,7 @@ class CheckpointDirectory:
         accept_different_threads: bool = False,
         processes: Processes = ALONE,
         accept_different_processes: bool = False,
+        keeper: CheckpointKeeper = DIRECTORY_ALONE,
     ) -> None:
         self.directory = directory
         self.threads = threads
@@ -85,6 +92,8 @@ class CheckpointDirectory:
         self.process_count = processes.count
         self.accept_different_threads = accept_different_threads
         self.accept_different_processes = accept_different_processes
+        self.keeper = keeper
+        self._held: HeldCheckpoint = DIRECTORY_ALONE
 
     @property
     def path(self) -> Path:
@@ -117,8 +126,9 @@ class CheckpointDirectory:
         try:
             Path(lock.lock_file).touch()  # when it was used last, also if nothing is trained
             self._remove_unfinished()
-            self.processes.wait()
-            yield
+            with self.keeper.hold(self.directory, reporter) as self._held:
+                self.processes.wait()
+                yield
         finally:
             lock.release()
 
@@ -131,7 +141,8 @@ class CheckpointDirectory:
         """Write the state of training; the previous checkpoint stays if that fails.
 
         Raises:
-            CheckpointError: If the file cannot be written, for example on a full disk.
+            CheckpointError: If the file cannot be written, for example on a full disk, or
+                another process has taken the checkpoint over.
             NonFiniteLossError: If a weight is not finite; such a state is never kept.
         """
         _refuse_non_finite(trained.model, position)
@@ -152,6 +163,16 @@ class CheckpointDirectory:
         content = io.BytesIO()
         torch.save(state, content)
         self._write(self.path, content.getvalue())
+        self._held.saved()
+
+    def finish(self) -> None:
+        """Wait until the last checkpoint is also where the keeper keeps it.
+
+        Raises:
+            CheckpointError: If it cannot be; it stays in the directory.
+        """
+        if self.processes.leads:
+            self._held.finish()
 
     def load(self, trained: TrainingState, epochs: int) -> Position | None:
         """Put the saved state into model, optimizer and random generators.

@@ -30,7 +30,7 @@ from frhead_core.training.distributed import RENDEZVOUS, Processes, this_process
 from frhead_core.training.loop import TrainedModel, TrainingJob, train
 
 _STOPPED = 130
-_SECONDS_TO_END = 10.0  # time to finish a batch and write a checkpoint once another has ended
+_SECONDS_TO_END = 30.0  # time to finish a batch and keep a checkpoint once another has ended
 
 
 def train_in_processes(

@@ -39,6 +39,7 @@ from frhead_core.training.checkpoint import (
     contiguous_state,
     identity_hash,
 )
+from frhead_core.training.checkpoint_keeper import DIRECTORY_ALONE, CheckpointKeeper
 from frhead_core.training.device import choose_device, copied_ahead, use_threads
 from frhead_core.training.distributed import Processes, joined, this_process
 from frhead_core.training.interruption import StopRequest, stop_requests
@@ -73,6 +74,7 @@ class TrainingJob:
         accept_different_threads: Go on from a checkpoint made with another number of threads.
         accept_different_processes: Go on from a checkpoint made by another number of processes.
         device: ``cpu``, ``cuda`` or ``auto``.
+        checkpoint_keeper: Keeps checkpoints elsewhere than below ``checkpoint_root``, too.
     """
 
     recipe: Recipe
@@ -87,6 +89,7 @@ class TrainingJob:
     accept_different_threads: bool = False
     accept_different_processes: bool = False
     device: str = "auto"
+    checkpoint_keeper: CheckpointKeeper = DIRECTORY_ALONE
 
 
 @dataclass(frozen=True)
@@ -126,12 +129,16 @@ def _train(
         job.accept_different_threads,
         processes,
         job.accept_different_processes,
+        job.checkpoint_keeper,
     )
     with place.exclusively(reporter):
         try:
             run = _Run(job, store, place, device, processes, reporter)
             run.finish_epochs()
-            return run.write_model()
+            model = run.write_model()
+            with stop_requests(patient=processes.count > 1):
+                place.finish()
+            return model
         except OSError as error:  # such as event files on a full disk
             raise CheckpointError(
                 f"cannot be read or written ({error.strerror})",
@@ -240,13 +247,16 @@ class _Run:
             )
         total = self.epochs * len(self.batches) * size
         with (
+            stop_requests(patient=self.processes.count > 1) as request,
             reporting(self.reporter, f"train {self.job.modality}", total, "samples", done),
             self._event_writer(position.epoch + 1) as events,
-            stop_requests(patient=self.processes.count > 1) as request,
         ):
             while self.position.epoch < self.epochs:
                 row = self._finish_epoch(request)
+                # Before the checkpoint, which takes them along; those of an epoch that it does
+                # not know are purged.
                 self._write_events(events, row)
+                self._close_epoch(row)
 
     @contextmanager
     def _event_writer(self, first_epoch: int) -> Iterator[SummaryWriter | None]:
@@ -258,7 +268,7 @@ class _Run:
             yield events
 
     def _finish_epoch(self, request: StopRequest) -> dict[str, Any]:
-        """The rest of the epoch under way, its evaluation and its checkpoint."""
+        """The rest of the epoch under way and its evaluation; its row of the history."""
         epoch = self.position.epoch
         self.model.train()
         started, first = time.monotonic(), self.position.batch
@@ -269,15 +279,14 @@ class _Run:
             if overdue or stop:
                 self._save()
             if stop:
+                self.place.finish()
                 self.reporter.message("stopped on request; the same command goes on from here")
                 raise KeyboardInterrupt
         seconds = time.monotonic() - started
         trained = (len(self.batches) - first) * self.settings.batch_size
         row = self._measure(epoch)
         row |= {"samples_per_second": round(trained / max(seconds, 1e-9), 2)}
-        row |= {"seconds": round(time.monotonic() - started, 2)}
-        self._close_epoch(row)
-        return row
+        return row | {"seconds": round(time.monotonic() - started, 2)}
 
     def _step(self, batch: Batch) -> None:
         """One update of the weights."""

@@ -10,6 +10,8 @@ import click
 
 from pipeline import options
 
+_CHECKPOINTS = Path("runs/checkpoints")
+
 
 @click.command("train")
 @options.recipe_options
@@ -20,10 +22,10 @@ from pipeline import options
 @click.option("--output", required=True, type=options.FOLDER, help="For the model.")
 @click.option(
     "--checkpoint-root",
-    type=options.FOLDER,
-    default=Path("runs/checkpoints"),
+    type=options.FOLDER_OR_URI,
+    default=_CHECKPOINTS,
     show_default=True,
-    help="For checkpoints; the same as that of `frhead run` by default.",
+    help="For checkpoints, also s3://bucket/prefix; the same as that of `frhead run` by default.",
 )
 @options.processes_option
 @options.threads_of_each_option
@@ -36,7 +38,7 @@ def command(
     modality: str,
     data: Path,
     output: Path,
-    checkpoint_root: Path,
+    checkpoint_root: Path | str,
     processes: int,
     threads: int | None,
     accept_different_threads: bool,
@@ -57,6 +59,8 @@ def command(
     recipe = options.chosen_recipe(benchmark, **changes)
     chosen = check_modality(modality)
 
+    from components.object_storage.checkpoint_keeper import checkpoint_keeper
+    from components.runtime import folder_of
     from frhead_core.progress import terminal_reporter
     from frhead_core.training.distributed import this_process
     from frhead_core.training.launch import train_in_processes
@@ -68,13 +72,14 @@ def command(
         modality=chosen,
         store=data,
         output=output,
-        checkpoint_root=checkpoint_root,
+        checkpoint_root=folder_of(checkpoint_root, _CHECKPOINTS / "mirrors"),
         code_version=code_version("train_modality"),
         threads=threads or 0,
         workers=workers,
         accept_different_threads=accept_different_threads,
         accept_different_processes=accept_different_processes,
         device=device,
+        checkpoint_keeper=checkpoint_keeper(checkpoint_root),
     )
     trained = train_in_processes(job, processes, terminal_reporter)
     if not this_process().leads:

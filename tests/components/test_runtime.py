@@ -99,7 +99,7 @@ def test_what_results_do_not_depend_on_comes_from_the_environment(
     monkeypatch.setenv(runtime.ACCEPT_DIFFERENT_PROCESSES, "1")
 
     assert runtime.threads() == 3
-    assert runtime.checkpoint_root() == Path("/somewhere")
+    assert runtime.checkpoint_folder() == Path("/somewhere")
     assert runtime.processes() == 2
     assert runtime.accept_different_threads()
     assert runtime.accept_different_processes()
