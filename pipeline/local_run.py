@@ -28,6 +28,7 @@ from pipeline.dag import build_pipeline
 from pipeline.display import progress_of
 from pipeline.given_models import given_models
 from pipeline.local_engine import LocalEngine
+from pipeline.pipeline_root import NotStoredError, usable_root
 from pipeline.raw_data import absolute
 from pipeline.results import PROMOTING, REPORTING, collect_results
 from pipeline.run_folder import RunFolder
@@ -70,6 +71,7 @@ _HOW = (
     "engine",
     "memory",
     "images",
+    "pipeline_root",
 )
 """Fields of a LocalRun that its run.json says under ``how``."""
 
@@ -95,6 +97,7 @@ class LocalRun:
         engine: What steps run as: processes, or containers of a Docker engine on this machine.
         memory: The most that a container may use, in bytes; None for all there is.
         images: Images to run in, "data" and "trainer"; the others are those of these sources.
+        pipeline_root: Where in object storage results of steps are shared; empty for nowhere.
     """
 
     recipe: Recipe
@@ -113,6 +116,7 @@ class LocalRun:
     engine: Literal["process", "docker"] = "process"
     memory: int | None = None
     images: Mapping[str, str] = field(default_factory=dict)
+    pipeline_root: str = ""
 
 
 def run_locally(run: LocalRun) -> Path:
@@ -124,10 +128,12 @@ def run_locally(run: LocalRun) -> Path:
     Raises:
         StepInputError: If a step refused its input.
         StepCrashedError: If a step failed otherwise.
-        InputError: If there is nothing to run containers with, or in.
+        InputError: If there is nothing to run containers with, or in, or the pipeline root cannot
+            be used.
+        NotStoredError: If the pipeline root failed meanwhile; the results are whole.
         KeyboardInterrupt: If the run was asked to stop.
     """
-    images = _images(run)
+    images, root = _images(run), usable_root(run.pipeline_root)
     folder = RunFolder.create(run.work_directory.resolve(), run.recipe.name)
     with work_lock.shared(folder.path.parent):
         return _run_in(folder, run, images)
@@ -136,7 +142,7 @@ def run_locally(run: LocalRun) -> Path:
 def _run_in(folder: RunFolder, run: LocalRun, images: Mapping[str, str]) -> Path:
     print(f"run {folder.name} in {folder.path}\n{_summary(run)}", flush=True)
     arguments = pipeline_arguments(run.recipe, run.modalities, run.given)
-    engine = LocalEngine(folder, _step_runner(run, folder))
+    engine = LocalEngine(folder, _step_runner(run, folder), root)
     facts = _facts(run)
     promotion = bool(run.champions)
     pipeline = build_pipeline(arguments, run.parallel_modalities, promotion=promotion)
@@ -150,6 +156,12 @@ def _run_in(folder: RunFolder, run: LocalRun, images: Mapping[str, str]) -> Path
             engine.run(pipeline, places)
         _raise_unless_complete(engine, folder, PROMOTING if promotion else REPORTING)
         results = collect_results(engine.outcomes, run.output or folder.results)
+        if engine.not_stored is not None:
+            facts |= {"error": f"not all is in {root}: {engine.not_stored}"}
+            raise NotStoredError(
+                f"{engine.not_stored}\nThe results are whole, in {results}, but not all that the "
+                f"steps made is in {root}; the same command sends the rest"
+            )
         status = "done"
     finally:
         folder.record(

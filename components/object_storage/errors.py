@@ -50,6 +50,10 @@ class ChangedObjectError(ObjectStorageError):
     """An object was replaced while it was read."""
 
 
+class DamagedObjectError(ObjectStorageError):
+    """What arrived of an object does not have the expected checksum."""
+
+
 @contextmanager
 def asking(location: Location) -> Iterator[None]:
     """Turn what goes wrong within into one :class:`ObjectStorageError` about a location."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from components.object_storage.client import ObjectFacts, ObjectStore
-from components.object_storage.errors import ObjectStorageError
+from components.object_storage.errors import DamagedObjectError, ObjectStorageError
 from components.object_storage.location import Location
 from frhead_core.data.ordered import ordered_map
 from frhead_core.errors import InputError
@@ -160,8 +160,8 @@ def download_file(
 
     Raises:
         InputError: If the file cannot be written.
-        ObjectStorageError: If the server refuses or cannot be reached, or what arrives has
-            another checksum.
+        DamagedObjectError: If what arrives has another checksum.
+        ObjectStorageError: If the server refuses or cannot be reached.
     """
     facts = store.head(location)
     partial = path.with_name(f".{path.name}.{_md5(facts.etag.encode())[:12]}.part")
@@ -175,7 +175,7 @@ def download_file(
             found = _fetch(facts, file, store, reporter, part_bytes, name)
             if expected is not None and found != expected:
                 partial.unlink()
-                raise ObjectStorageError(
+                raise DamagedObjectError(
                     "what arrived has another checksum; it was thrown away",
                     file=str(location),
                     found=f"{name} {found}",
