@@ -18,6 +18,8 @@ outputs     written by the engine when all went well: ``outputs``, what the step
 cached      written by the engine in place of a step's own: nothing had to be done, the ``outputs``
             of an earlier run are used
 ==========  =====================================================================
+
+The engine adds progress and messages of its own where it fetches or stores what the step made.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from frhead_core.progress import PlainReporter, RateClock, Reporter
 
@@ -70,11 +72,16 @@ class EventReader:
 
 
 class StepReporter(Reporter):
-    """Progress of a step: events for programs, and plain lines in the log for people."""
+    """Progress of a step: events for programs, and plain lines in the log for people.
 
-    def __init__(self, events: EventFile) -> None:
+    Args:
+        events: Where events go.
+        log: Where lines go; None for the standard output, which is the log of a step.
+    """
+
+    def __init__(self, events: EventFile, log: TextIO | None = None) -> None:
         self._events = events
-        self._lines = PlainReporter()
+        self._lines = PlainReporter(log)
         self._task, self._unit = "", ""
         self._clock = RateClock(0)
         self._figures: dict[str, float] = {}

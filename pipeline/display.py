@@ -41,6 +41,7 @@ class StepState:
         ended: Time of the last event, once the step has ended.
         text: What there is to say now.
         done: Share of the present task, or None.
+        closing: How it ended; what is said after that stands behind it.
     """
 
     name: str
@@ -49,6 +50,7 @@ class StepState:
     ended: float = 0.0
     text: str = ""
     done: float | None = None
+    closing: str = ""
     figures: dict[str, float] = field(default_factory=dict)
 
     def take(self, event: dict[str, Any]) -> None:
@@ -57,16 +59,20 @@ class StepState:
         if kind == "started" or not self.started:
             self.started = event["time"]
         if kind == "progress":
-            self.text = _progress_text(event)
+            self._say(_progress_text(event))
             self.done = event["done"] / max(event["total"], 1)
         elif kind == "message":
-            self.text = event["text"]
+            self._say(event["text"])
         elif kind == "metrics":
             self.figures = event["figures"]
         elif kind in _STATUS_OF_EVENT and self.status == "running":
             self.status = _STATUS_OF_EVENT[kind]
             self.ended, self.done = event["time"], None
-            self.text = self._closing_text(event)
+            self.text = self.closing = self._closing_text(event)
+
+    def _say(self, text: str) -> None:
+        self.text = f"{self.closing}; {text}" if self.closing else text
+        self.done = None if self.closing else self.done
 
     def _closing_text(self, event: dict[str, Any]) -> str:
         if self.status == "cached":

@@ -20,19 +20,25 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Any
+from typing import Any, TextIO
 
 from kfp import dsl, local
+from kfp.local import cache as kfp_cache
 from kfp.local import docker_task_handler, subprocess_task_handler
 from kfp.local.orchestrator import task_executor
 from kfp.local.orchestrator.orchestrator_utils import OrchestratorUtils
 from kfp.local.status import Status
 
 from components import lifeline
-from components.events import FILE_NAME, EventFile, EventReader
+from components.events import FILE_NAME, EventFile, EventReader, StepReporter
+from frhead_core.errors import InputError
+from frhead_core.progress import Reporter
+from pipeline.pipeline_root import PipelineRoot
+from pipeline.remote_cache import RemoteCache
 from pipeline.run_folder import KFP_LOG, RunFolder, maker_file
 from pipeline.step_processes import LOG_NAME
 from pipeline.step_runner import StepEnd, StepRunner, StepTask
@@ -67,12 +73,16 @@ class LocalEngine:
     Args:
         folder: The run folder.
         steps: What runs the steps: processes or containers.
+        root: Where results of steps are shared with other machines; None for nowhere.
     """
 
-    def __init__(self, folder: RunFolder, steps: StepRunner) -> None:
+    def __init__(
+        self, folder: RunFolder, steps: StepRunner, root: PipelineRoot | None = None
+    ) -> None:
         self.folder = folder
         self._steps = steps
         self._current = threading.local()
+        self._cache = RemoteCache(folder, root, self._transfers) if root is not None else None
         self.outcomes: dict[str, StepOutcome] = {}
 
     @property
@@ -85,6 +95,11 @@ class LocalEngine:
         """Whether the run was asked to end before its time."""
         return self._steps.stopping
 
+    @property
+    def not_stored(self) -> InputError | None:
+        """Why the pipeline root does not have all results; None if it has, or there is none."""
+        return None if self._cache is None else self._cache.error
+
     def run(self, pipeline: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
         """Run the pipeline; what became of it is in ``outcomes``, ``failure`` and ``stopped``."""
         with (
@@ -96,6 +111,7 @@ class LocalEngine:
             _replaced(
                 task_executor, "execute_single_task", self._wrap(task_executor.execute_single_task)
             ),
+            self._cache_in_place(),
             _signals(self._steps.stop),
         ):
             local.init(
@@ -107,6 +123,18 @@ class LocalEngine:
                 cache_root=str(self.folder.cache),
             )
             pipeline(**arguments)
+
+    def _cache_in_place(self) -> AbstractContextManager[None]:
+        if self._cache is None:
+            return contextlib.nullcontext()
+        return _replaced(kfp_cache, "get_local_cache", lambda: self._cache)
+
+    @contextlib.contextmanager
+    def _transfers(self) -> Iterator[Reporter]:
+        """What is told of the transfers of the step that this thread executes."""
+        directory = self.folder.step(self._current.step.name)
+        with (directory / LOG_NAME).open("a", encoding="utf-8") as log:
+            yield _TransferReporter(EventFile(directory / FILE_NAME), log, self._steps)
 
     def _wrap(self, execute: Callable[..., tuple[dict[str, Any], Status]]) -> Callable[..., Any]:
         def execute_known_step(**task: Any) -> tuple[dict[str, Any], Status]:
@@ -182,6 +210,19 @@ class LocalEngine:
             )
 
 
+class _TransferReporter(StepReporter):
+    """Ends a transfer when the run is asked to end; the next run goes on with it."""
+
+    def __init__(self, events: EventFile, log: TextIO, steps: StepRunner) -> None:
+        super().__init__(events, log)
+        self._steps = steps
+
+    def advance(self, amount: int = 1, **figures: float) -> None:
+        if self._steps.stopping:
+            raise InputError("the run was asked to end")
+        super().advance(amount, **figures)
+
+
 @dataclass(frozen=True)
 class _StepHandler:
     """Stands in for kfp's handlers of tasks."""
@@ -237,7 +278,8 @@ def _record_task(directory: Path, arguments: Mapping[str, Any]) -> None:
 def _record_hit(directory: Path, outcome: StepOutcome) -> None:
     places = [str(value) for value in outcome.outputs.values()]
     text = "nothing to do: the results of an earlier run with the same inputs and code are used\n"
-    (directory / LOG_NAME).write_text(text + "".join(f"  {place}\n" for place in places))
+    with (directory / LOG_NAME).open("a", encoding="utf-8") as log:
+        log.write(text + "".join(f"  {place}\n" for place in places))
     EventFile(directory / FILE_NAME).write("cached", outputs=outcome.outputs)
 
 

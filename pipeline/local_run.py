@@ -31,6 +31,7 @@ from pipeline.dag import build_pipeline
 from pipeline.display import progress_of
 from pipeline.given_models import given_models
 from pipeline.local_engine import LocalEngine
+from pipeline.pipeline_root import NotStoredError, PipelineRoot, usable_root
 from pipeline.raw_data import absolute
 from pipeline.results import PROMOTING, REPORTING, collect_results
 from pipeline.run_folder import RunFolder
@@ -73,6 +74,7 @@ _HOW = (
     "engine",
     "memory",
     "images",
+    "pipeline_root",
 )
 """Fields of a LocalRun that its run.json says under ``how``."""
 
@@ -98,6 +100,7 @@ class LocalRun:
         engine: What steps run as: processes, or containers of a Docker engine on this machine.
         memory: The most that a container may use, in bytes; None for all there is.
         images: Images to run in, "data" and "trainer"; the others are those of these sources.
+        pipeline_root: Where in object storage results of steps are shared; empty for nowhere.
     """
 
     recipe: Recipe
@@ -116,6 +119,7 @@ class LocalRun:
     engine: Literal["process", "docker"] = "process"
     memory: int | None = None
     images: Mapping[str, str] = field(default_factory=dict)
+    pipeline_root: str = ""
 
 
 def run_locally(run: LocalRun) -> Path:
@@ -128,21 +132,24 @@ def run_locally(run: LocalRun) -> Path:
         StepInputError: If a step refused its input.
         StepCrashedError: If a step failed otherwise.
         InputError: If there is nothing to run containers with, or in, or the object storage for
-            checkpoints cannot be used.
+            checkpoints or the pipeline root cannot be used.
+        NotStoredError: If the pipeline root failed meanwhile; the results are whole.
         KeyboardInterrupt: If the run was asked to stop.
     """
-    images = _images(run)
+    images, root = _images(run), usable_root(run.pipeline_root)
     if is_uri(run.checkpoint_root or ""):
         ObjectStore().check(Location.parse(str(run.checkpoint_root)))
     folder = RunFolder.create(run.work_directory.resolve(), run.recipe.name)
     with work_lock.shared(folder.path.parent):
-        return _run_in(folder, run, images)
+        return _run_in(folder, run, images, root)
 
 
-def _run_in(folder: RunFolder, run: LocalRun, images: Mapping[str, str]) -> Path:
+def _run_in(
+    folder: RunFolder, run: LocalRun, images: Mapping[str, str], root: PipelineRoot | None
+) -> Path:
     print(f"run {folder.name} in {folder.path}\n{_summary(run)}", flush=True)
     arguments = pipeline_arguments(run.recipe, run.modalities, run.given)
-    engine = LocalEngine(folder, _step_runner(run, folder))
+    engine = LocalEngine(folder, _step_runner(run, folder), root)
     facts = _facts(run)
     promotion = bool(run.champions)
     pipeline = build_pipeline(arguments, run.parallel_modalities, promotion=promotion)
@@ -156,6 +163,12 @@ def _run_in(folder: RunFolder, run: LocalRun, images: Mapping[str, str]) -> Path
             engine.run(pipeline, places)
         _raise_unless_complete(engine, folder, PROMOTING if promotion else REPORTING)
         results = collect_results(engine.outcomes, run.output or folder.results)
+        if engine.not_stored is not None:
+            facts |= {"error": f"not all is in {root}: {engine.not_stored}"}
+            raise NotStoredError(
+                f"{engine.not_stored}\nThe results are whole, in {results}, but not all that the "
+                f"steps made is in {root}; the same command sends the rest"
+            )
         status = "done"
     finally:
         folder.record(

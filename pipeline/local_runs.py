@@ -100,13 +100,14 @@ def _run_record(folder: Path, *, with_steps: bool = False) -> RunRecord:
         state = "lost"
     seconds = values.get("seconds")
     failed = [step for step in values.get("steps", ()) if step.get("status") == "failed"]
+    errors = [f"{step['name']}: {step['error']}" for step in failed]
     return RunRecord(
         id=folder.name,
         name=str(values.get("benchmark", folder.name)),
         state=state,
         started=started,
         ended=started + timedelta(seconds=seconds) if started and seconds else None,
-        error="; ".join(f"{step['name']}: {step['error']}" for step in failed),
+        error="; ".join(errors) or str(values.get("error", "")),
         details={
             "raw": str(values.get("raw", "")),
             "modalities": ", ".join(values.get("modalities", ())),

@@ -146,6 +146,14 @@ _LOCAL_RUN_OPTIONS = (
         "directory]",
     ),
     click.option(
+        "--pipeline-root",
+        default="",
+        metavar="s3://BUCKET/PREFIX",
+        callback=lambda context, option, place: _pipeline_root(place),
+        help="Also keep what the steps make in object storage, and fetch from there what another "
+        "machine has made (docs/object-storage.md).",
+    ),
+    click.option(
         "--output",
         type=FOLDER,
         help="For the results.  [default: in the work directory]",
@@ -289,6 +297,12 @@ def _joined(places: Sequence[Path | str]) -> Path | str:
     from pipeline.raw_data import joined
 
     return joined(places)
+
+
+def _pipeline_root(place: str) -> str:
+    from components.object_storage.location import Location
+
+    return str(Location.parse(place)) if place else ""
 
 
 _SIZE_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}

@@ -60,7 +60,7 @@ def push(
     def send(name: str, inner: Reporter) -> ObjectFacts:
         return upload_file(files[name], places[name], store, inner)
 
-    return _each(f"push {path.name}", sizes, send, reporter)
+    return in_turn(f"push {path.name}", sizes, send, reporter)
 
 
 def pull(
@@ -85,7 +85,7 @@ def pull(
             download_file(facts.location, places[name], store, inner)
         return facts
 
-    return _each(f"pull {location.name or location.bucket}", sizes, fetch, reporter)
+    return in_turn(f"pull {location.name or location.bucket}", sizes, fetch, reporter)
 
 
 def verify(
@@ -117,7 +117,7 @@ def verify(
             differences.append(f"{facts.location}: differs from {files[name]}")
 
     sizes = {name: facts.size for name, facts in stored.items()}
-    _each(f"verify {location.name or location.bucket}", sizes, compare, reporter)
+    in_turn(f"verify {location.name or location.bucket}", sizes, compare, reporter)
     differences += [
         f"{file}: is not in {location}" for name, file in files.items() if name not in stored
     ]
@@ -209,9 +209,20 @@ class _Share(Reporter):
             self._told = megabytes
 
 
-def _each(
+def in_turn(
     task: str, sizes: Mapping[str, int], work: Callable[[str, Reporter], T], reporter: Reporter
 ) -> list[T]:
+    """Send or fetch files one after the other, as one task.
+
+    Args:
+        task: What is done.
+        sizes: Bytes of each file, by name.
+        work: Does it to the file of a name, and tells the reporter of single files.
+        reporter: Told of the progress of all.
+
+    Returns:
+        What ``work`` returned, in the same order.
+    """
     share = _Share(reporter)
     results: list[T] = []
     with reporting(reporter, task, sum(sizes.values()) // MEGABYTE, "MB"):

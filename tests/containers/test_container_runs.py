@@ -17,6 +17,7 @@ from typing import Any
 import docker
 import pytest
 
+from components.object_storage.location import Location
 from pipeline.step_containers import RUN_LABEL
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -129,6 +130,22 @@ def test_a_second_run_starts_one_container(undisturbed: dict[str, Any], start: S
     steps = statuses(last_run(work_directory))
     done = {name for name, status in steps.items() if status != "cached"}
     assert done == {"fingerprint_data"}
+
+
+@pytest.mark.s3
+def test_another_work_directory_fetches_everything_from_the_pipeline_root(
+    undisturbed: dict[str, Any], start: Start, bucket: Location, tmp_path: Path
+) -> None:
+    machines = (undisturbed["folder"].parent, tmp_path / "runs")
+    for work_directory in machines:
+        arguments = ("--modalities", "joint,bone", "--pipeline-root", f"{bucket}/root")
+        _, error = start(work_directory, *arguments).communicate(timeout=120)
+        assert error == ""
+        steps = statuses(last_run(work_directory))
+        assert {name for name, status in steps.items() if status != "cached"} == {
+            "fingerprint_data"
+        }
+    assert weights(last_run(machines[1])) == weights(undisturbed)
 
 
 def test_an_error_that_the_user_can_mend_comes_through(
