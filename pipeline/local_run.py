@@ -115,8 +115,12 @@ class LocalRun:
     images: Mapping[str, str] = field(default_factory=dict)
 
 
-def run_locally(run: LocalRun) -> Path:
+def run_locally(run: LocalRun, name: str = "") -> Path:
     """Run the whole pipeline; what an earlier run has made is used again.
+
+    Args:
+        run: What to run, and how.
+        name: Of the run and its folder; empty for date, time and benchmark.
 
     Returns:
         The folder with the results.
@@ -124,11 +128,11 @@ def run_locally(run: LocalRun) -> Path:
     Raises:
         StepInputError: If a step refused its input.
         StepCrashedError: If a step failed otherwise.
-        InputError: If there is nothing to run containers with, or in.
+        InputError: If there is nothing to run containers with, or in, or a run of that name.
         KeyboardInterrupt: If the run was asked to stop.
     """
     images = _images(run)
-    folder = RunFolder.create(run.work_directory.resolve(), run.recipe.name)
+    folder = RunFolder.create(run.work_directory.resolve(), run.recipe.name, name)
     with work_lock.shared(folder.path.parent):
         return _run_in(folder, run, images)
 
