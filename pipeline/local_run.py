@@ -30,7 +30,7 @@ from pipeline.given_models import given_models
 from pipeline.local_engine import LocalEngine
 from pipeline.raw_data import absolute
 from pipeline.results import PROMOTING, REPORTING, collect_results
-from pipeline.run_folder import RunFolder
+from pipeline.run_folder import STARTED_BY, RunFolder
 from pipeline.step_images import rename_images
 from pipeline.step_processes import StepProcesses
 from pipeline.step_runner import StepRunner
@@ -205,6 +205,7 @@ def _facts(run: LocalRun) -> dict[str, Any]:
     return {
         "benchmark": run.recipe.name,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "started_by": os.environ.get(STARTED_BY, ""),
         "raw": str(absolute(run.raw)),
         "champions": run.champions,
         "modalities": list(run.modalities),

@@ -32,6 +32,8 @@ KFP_LOG = "kfp.log"
 _PARTIAL_RECORD = f"{RECORD}.partial"
 CONTENTS = frozenset({RECORD, _PARTIAL_RECORD, KFP_LOG, lifeline.LOCK_NAME, "steps", "results"})
 """Everything that a run puts into its folder; whoever adds to it says so here."""
+STARTED_BY = "FRHEAD_STARTED_BY"
+"""Environment variable that says who starts a run, for its record."""
 RUN_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
 """What a run may be called: no separator, no parent folder, nothing hidden."""
 _NOT_RUNS = ("artifacts", "cache", "checkpoints", "console", "experiments")

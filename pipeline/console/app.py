@@ -79,16 +79,6 @@ def create_app(settings: ConsoleSettings) -> FastAPI:
         InputError: If the work directory cannot be written.
     """
     key = session_key(settings.own_folder)
-    work_directory, own_folder = settings.work_directory.resolve(), settings.own_folder.resolve()
-    waiting = Queue(open_database(own_folder))
-    driver = QueueDriver(waiting, work_directory, own_folder, settings.concurrency)
-
-    @asynccontextmanager
-    async def driven(_app: FastAPI) -> AsyncIterator[None]:
-        driver.start()
-        yield
-        driver.stop()
-
     app = FastAPI(
         title="FR-Head console",
         version=__version__,
@@ -96,12 +86,12 @@ def create_app(settings: ConsoleSettings) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,  # these pages load scripts from other hosts
         redoc_url=None,
-        lifespan=driven,
+        lifespan=_with_queue,
     )
     app.state.settings = settings
-    app.state.runs = LocalRuns(work_directory)
-    app.state.queue_driver = driver
-    app.state.run_starter = RunStarter(waiting, work_directory, own_folder)
+    app.state.runs = LocalRuns(settings.work_directory.resolve())
+    if not settings.only_cluster:
+        _add_queue(app, settings)
     local = (only_cluster.router,) if settings.only_cluster else _ROUTERS_OF_LOCAL_RUNS
     for router in (*_ROUTERS, *local):
         app.include_router(router)
@@ -121,3 +111,21 @@ def create_app(settings: ConsoleSettings) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_middleware(UnderPrefix, prefix=settings.prefix)
     return app
+
+
+def _add_queue(app: FastAPI, settings: ConsoleSettings) -> None:
+    work_directory, folder = settings.work_directory.resolve(), settings.own_folder.resolve()
+    waiting = Queue(open_database(folder))
+    app.state.queue_driver = QueueDriver(waiting, work_directory, folder, settings.concurrency)
+    app.state.run_starter = RunStarter(waiting, work_directory, folder)
+
+
+@asynccontextmanager
+async def _with_queue(app: FastAPI) -> AsyncIterator[None]:
+    """Look after the queue as long as the console serves."""
+    driver: QueueDriver | None = getattr(app.state, "queue_driver", None)
+    if driver is not None:
+        driver.start()
+    yield
+    if driver is not None:
+        driver.stop()

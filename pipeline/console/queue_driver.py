@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from pipeline.code_version import package_root
 from pipeline.console.queue_entries import EntryState, Queue, QueueEntry
 from pipeline.console.queue_processes import DetachedProcess
-from pipeline.run_folder import RECORD
+from pipeline.run_folder import RECORD, STARTED_BY
 
 _LOG = logging.getLogger(__name__)
 _SECONDS = 0.5
@@ -142,4 +142,8 @@ def _environment(own: Mapping[str, str]) -> dict[str, str]:
     """The environment of runs, which import the very packages that this program runs from."""
     kept = {name: text for name, text in own.items() if not name.startswith(_NOT_FOR_RUNS)}
     path = [str(package_root()), kept.get("PYTHONPATH", "")]
-    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, path)), "PYTHONUNBUFFERED": "1"}
+    return kept | {
+        "PYTHONPATH": os.pathsep.join(filter(None, path)),
+        "PYTHONUNBUFFERED": "1",
+        STARTED_BY: "the console",
+    }

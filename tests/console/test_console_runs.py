@@ -43,7 +43,7 @@ class Console:
             [sys.executable, "-m", "pipeline.cli", "console", *where, *more]
         )
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}")
-        self.until(lambda: self._answers())
+        self.until(self._answers)
 
     def _answers(self) -> bool:
         try:
@@ -114,7 +114,7 @@ def test_a_console_that_is_killed_loses_nothing(start, raw, tmp_path):
     console = start()
     names = [console.post("/runs", asked(raw, seed=seed))["name"] for seed in (1, 2)]
     run = tmp_path / "runs" / names[0]
-    console.until(lambda: (run / "steps" / "extract_raw_skeletons").exists())
+    console.until((run / "steps" / "extract_raw_skeletons").exists)
     console.kill()
     process = lifeline.holder(run)
     assert process is not None, "the run ended with the console"
@@ -128,6 +128,7 @@ def test_a_console_that_is_killed_loses_nothing(start, raw, tmp_path):
     assert first["ended"] <= second["started"]
     for name in names:
         assert record_of(tmp_path, name)["status"] == "done"
+        assert record_of(tmp_path, name)["started_by"] == "the console"
         assert (tmp_path / "runs" / name / "results" / "report.html").is_file()
     # The second run was given what the first one had prepared.
     steps = {step["name"]: step["status"] for step in record_of(tmp_path, names[1])["steps"]}
@@ -139,7 +140,7 @@ def test_a_run_that_is_killed_failed_and_goes_on_when_it_is_tried_again(start, r
     console = start()
     name = console.post("/runs", asked(raw))["name"]
     run = tmp_path / "runs" / name
-    console.until(lambda: (run / "steps" / "train_modality-joint" / "events.jsonl").exists())
+    console.until((run / "steps" / "train_modality-joint" / "events.jsonl").exists)
     process = lifeline.holder(run)
     assert process is not None
     os.kill(process, signal.SIGKILL)
