@@ -569,13 +569,17 @@ def _switch_backbone(data: dict[str, Any], backbone: str) -> None:
     data["backbones"] = {}
 
 
+# PyYAML lets some errors of what it calls through: 2026-99-99, !!bool x, !!timestamp x, many "[".
+_NO_YAML = (yaml.YAMLError, ValueError, KeyError, AttributeError, RecursionError)
+
+
 def _parse_assignment(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
         raise RecipeError("not a setting", found=text, expected="key=value")
     try:
         return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
+    except _NO_YAML as error:
         raise RecipeError("the value is not valid YAML", field=key, found=value) from error
 
 

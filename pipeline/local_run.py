@@ -34,7 +34,7 @@ from pipeline.local_engine import LocalEngine
 from pipeline.pipeline_root import NotStoredError, PipelineRoot, usable_root
 from pipeline.raw_data import absolute
 from pipeline.results import PROMOTING, REPORTING, collect_results
-from pipeline.run_folder import RunFolder
+from pipeline.run_folder import STARTED_BY, RunFolder
 from pipeline.step_images import rename_images
 from pipeline.step_processes import StepProcesses
 from pipeline.step_runner import StepRunner
@@ -122,8 +122,12 @@ class LocalRun:
     pipeline_root: str = ""
 
 
-def run_locally(run: LocalRun) -> Path:
+def run_locally(run: LocalRun, name: str = "") -> Path:
     """Run the whole pipeline; what an earlier run has made is used again.
+
+    Args:
+        run: What to run, and how.
+        name: Of the run and its folder; empty for date, time and benchmark.
 
     Returns:
         The folder with the results.
@@ -131,15 +135,15 @@ def run_locally(run: LocalRun) -> Path:
     Raises:
         StepInputError: If a step refused its input.
         StepCrashedError: If a step failed otherwise.
-        InputError: If there is nothing to run containers with, or in, or the object storage for
-            checkpoints or the pipeline root cannot be used.
+        InputError: If there is nothing to run containers with, or in, a run of that name, or the
+            object storage for checkpoints or the pipeline root cannot be used.
         NotStoredError: If the pipeline root failed meanwhile; the results are whole.
         KeyboardInterrupt: If the run was asked to stop.
     """
     images, root = _images(run), usable_root(run.pipeline_root)
     if is_uri(run.checkpoint_root or ""):
         ObjectStore().check(Location.parse(str(run.checkpoint_root)))
-    folder = RunFolder.create(run.work_directory.resolve(), run.recipe.name)
+    folder = RunFolder.create(run.work_directory.resolve(), run.recipe.name, name)
     with work_lock.shared(folder.path.parent):
         return _run_in(folder, run, images, root)
 
@@ -220,6 +224,7 @@ def _facts(run: LocalRun) -> dict[str, Any]:
     return {
         "benchmark": run.recipe.name,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "started_by": os.environ.get(STARTED_BY, ""),
         "raw": str(absolute(run.raw)),
         "champions": run.champions,
         "modalities": list(run.modalities),

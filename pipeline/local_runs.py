@@ -53,8 +53,12 @@ class LocalRuns:
             raise InputError("is not running", file=folder, found=_run_record(folder).state)
         os.kill(process, signal.SIGTERM)
 
-    def retry(self, run_id: str) -> str:
+    def retry(self, run_id: str, name: str = "") -> str:
         """Run the same again, here and now; what was finished comes from the cache.
+
+        Args:
+            run_id: The run.
+            name: Of the new one; empty for date, time and benchmark.
 
         Returns:
             The id of the new run.
@@ -62,14 +66,10 @@ class LocalRuns:
         from pipeline.local_run import local_run_of, run_locally  # noqa: PLC0415 - brings kfp
 
         folder = self._folder(run_id)
-        state = _run_record(folder).state
-        if state not in ENDED or state == "done":
-            raise InputError(
-                "only a run that failed or was stopped can go on", file=folder, found=state
-            )
+        check_can_go_on(_run_record(folder))
         before = self._names()
-        run_locally(local_run_of(_read(folder), self.work_directory))
-        return max(self._names() - before)
+        run_locally(local_run_of(_read(folder), self.work_directory), name)
+        return name or max(self._names() - before)
 
     def _names(self) -> set[str]:
         if not self.work_directory.is_dir():
@@ -90,6 +90,18 @@ class LocalRuns:
                 hint=closest(run_id, names) or "`frhead runs list` lists them",
             )
         return self.work_directory / run_id
+
+
+def check_can_go_on(run: RunRecord) -> None:
+    """Refuse to go on with a run that has not ended before its time.
+
+    Raises:
+        InputError: If it is done, or not at its end.
+    """
+    if run.state not in ENDED or run.state == "done":
+        raise InputError(
+            "only a run that failed or was stopped can go on", file=run.id, found=run.state
+        )
 
 
 def _run_record(folder: Path, *, with_steps: bool = False) -> RunRecord:

@@ -119,6 +119,22 @@ def modalities_option(default: str | None = None) -> Callable[[_Command], _Comma
     )
 
 
+name_option = click.option(
+    "--name",
+    default="",
+    callback=lambda context, option, name: _run_name(name),
+    help="Name of the run and its folder.  [default: date, time and benchmark]",
+)
+
+
+def _run_name(name: str) -> str:
+    from pipeline.run_folder import check_run_name
+
+    if name:
+        check_run_name(name)
+    return name
+
+
 _LOCAL_RUN_OPTIONS = (
     raw_option,
     click.option(
@@ -223,6 +239,16 @@ def recipe_options(command: _Command) -> _Command:
     return benchmark_argument(command)
 
 
+SETTINGS = {
+    "epochs": "training.epochs",
+    "seed": "training.seed",
+    "precision": "training.precision",
+    "backbone": "model.backbone",
+    "hold_out_validation": "training.hold_out_validation",
+}
+"""The settings of a recipe that have options of their own."""
+
+
 def preparation_options(command: _Command) -> _Command:
     """The benchmark argument and ``--set``; the other options are about training."""
     return benchmark_argument(_set_option(command))
@@ -247,14 +273,14 @@ def chosen_recipe(
     from frhead_core.config import load_recipe, override
     from frhead_core.recipe_variants import as_variant
 
-    changes: dict[str, Any] = {
-        "training.epochs": epochs,
-        "training.seed": seed,
-        "training.precision": precision,
-        "model.backbone": backbone,
-        "training.hold_out_validation": hold_out_validation or None,
+    changes = {
+        "epochs": epochs,
+        "seed": seed,
+        "precision": precision,
+        "backbone": backbone,
+        "hold_out_validation": hold_out_validation or None,
     }
-    given = {key: value for key, value in changes.items() if value is not None}
+    given = {SETTINGS[name]: value for name, value in changes.items() if value is not None}
     return override(as_variant(load_recipe(benchmark), recipe), given, settings)
 
 

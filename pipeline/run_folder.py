@@ -14,7 +14,9 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,27 @@ KFP_LOG = "kfp.log"
 _PARTIAL_RECORD = f"{RECORD}.partial"
 CONTENTS = frozenset({RECORD, _PARTIAL_RECORD, KFP_LOG, lifeline.LOCK_NAME, "steps", "results"})
 """Everything that a run puts into its folder; whoever adds to it says so here."""
+STARTED_BY = "FRHEAD_STARTED_BY"
+"""Environment variable that says who starts a run, for its record."""
+RUN_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
+"""What a run may be called: no separator, no parent folder, nothing hidden."""
+_NOT_RUNS = ("artifacts", "cache", "checkpoints", "console", "experiments")
+
+
+def check_run_name(name: str) -> None:
+    """Refuse what cannot be the name of a run.
+
+    Raises:
+        InputError: If it could be no folder of its own in a work directory.
+    """
+    if re.fullmatch(RUN_NAME, name) is None or name in _NOT_RUNS:
+        raise InputError(
+            "cannot be the name of a run",
+            field="--name",
+            found=repr(name),
+            expected="letters, digits, dots, hyphens and underscores, beginning with a letter or "
+            f"digit, and none of {', '.join(_NOT_RUNS)}",
+        )
 
 
 @dataclass(frozen=True)
@@ -39,17 +62,19 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, work_directory: Path, benchmark: str) -> RunFolder:
-        """Make the folder of a new run, named by date, time and benchmark.
+    def create(cls, work_directory: Path, benchmark: str, name: str = "") -> RunFolder:
+        """Make the folder of a new run, named as asked, or by date, time and benchmark.
 
         Raises:
-            InputError: If it cannot be made.
+            InputError: If it cannot be made, or there is one of the name that was asked for.
         """
-        stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{benchmark}"
-        names = (stem if number == 1 else f"{stem}-{number}" for number in range(1, 1000))
+        names = iter([name]) if name else names_of_runs(benchmark)
         try:
             work_directory.mkdir(parents=True, exist_ok=True)
-            folder = cls(next(path for name in names if _made(path := work_directory / name)))
+            made = next((path for each in names if _made(path := work_directory / each)), None)
+            if made is None:
+                raise InputError("there is one of this name", field="--name", found=name)
+            folder = cls(made)
             for shared in (folder.artifacts, folder.cache):
                 shared.mkdir(exist_ok=True)
         except OSError as error:
@@ -112,6 +137,14 @@ def maker_file(artifacts: Path, place: object) -> Path | None:
     if not path.is_relative_to(artifacts) or path == artifacts:
         return None
     return artifacts / path.relative_to(artifacts).parts[0] / "run.txt"
+
+
+def names_of_runs(benchmark: str) -> Iterator[str]:
+    """Names for a run that starts now, the first of which is mostly free."""
+    kept = re.sub(r"[^A-Za-z0-9._-]+", "_", benchmark)[:100]
+    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{kept}"
+    yield stem
+    yield from (f"{stem}-{number}" for number in range(2, 1000))
 
 
 def _made(path: Path) -> bool:

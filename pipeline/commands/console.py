@@ -44,6 +44,13 @@ TOKEN = "FRHEAD_CONSOLE_TOKEN"
 @click.option(
     "--only-cluster", is_flag=True, help="Show the cluster alone, and no runs of this machine."
 )
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many of the runs that are asked for in the console run at once.",
+)
 @cluster_options.time_zone_option
 @cluster_options.api_options
 def command(
@@ -53,10 +60,11 @@ def command(
     prefix: str,
     champions: str,
     only_cluster: bool,
+    concurrency: int,
     time_zone: ZoneInfo,
     **where: Any,
 ) -> None:
-    """Show runs, their steps and their logs in a browser, while they go on.
+    """Start runs in a browser, and look at them, their steps and logs while they go on.
 
     With --endpoint or --profile those of a Kubeflow Pipelines cluster as well, and its schedules.
 
@@ -76,6 +84,7 @@ def command(
         cluster=_cluster(where, time_zone),
         only_cluster=only_cluster,
         champions=champions,
+        concurrency=concurrency,
     )
     app = create_app(settings)
     click.echo(f"console: http://{host}:{port}{prefix}/  (Ctrl-C ends it, and no run)")

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from pipeline import options
+from pipeline.run_request import run_request
 
 
 @click.command("run", cls=options.AssignmentsCommand)
@@ -24,12 +25,14 @@ from pipeline import options
     "champion if the recipe's gate holds.",
 )
 @options.local_run_options
+@options.name_option
 def command(
     benchmark: str,
     seeds: tuple[int, ...] | None,
     modalities: str | None,
     weights: Iterable[tuple[str, str]],
     champions: str,
+    name: str,
     **given: Any,
 ) -> None:
     """Run the whole pipeline on this machine: prepare, train, evaluate, ensemble, report.
@@ -48,31 +51,26 @@ def command(
 
     Example: frhead run nw-ucla --raw all_sqe.zip --champions champions
     """
-    how, changes = options.apart(given)
-    if seeds is not None and changes["seed"] is not None:
-        raise click.UsageError("give --seed or --seeds, not both")
-    places = options.by_modality(weights)
-    if seeds is not None and places:
-        raise click.UsageError("give --seeds or --weights, not both: given models have no other")
-    if seeds is not None and champions:
-        raise click.UsageError("give --seeds or --champions, not both: a champion is of one run")
-    recipe = options.chosen_recipe(benchmark, **changes)
-    chosen = options.chosen_modalities(modalities or ",".join(places) or None)
-    options.check_shares(recipe, how["processes"])
-    if seeds is not None:
+    request = run_request(benchmark, seeds, modalities, weights, champions, name, **given)
+    if request.seeds is not None:
         from pipeline.experiments import run_and_show
         from pipeline.plans import seeds_plan
 
-        run_and_show(seeds_plan(recipe, seeds, chosen), how)
+        run_and_show(seeds_plan(request.recipe, request.seeds, request.modalities), request.how)
         return
 
     from frhead_core.evaluation.scores import ACCURACIES
     from pipeline.local_run import LocalRun, run_locally
     from pipeline.results import REPORT
 
-    models = options.given_models(places, recipe, chosen)
-    run = LocalRun(recipe=recipe, modalities=chosen, given=models, champions=champions, **how)
-    results = run_locally(run)
+    run = LocalRun(
+        recipe=request.recipe,
+        modalities=request.modalities,
+        given=options.given_models(request.weights, request.recipe, request.modalities),
+        champions=champions,
+        **request.how,
+    )
+    results = run_locally(run, name)
     click.echo()
     click.echo((results / ACCURACIES).read_text(encoding="utf-8"))
     if champions:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pipeline import cluster_options
+from pipeline import cluster_options, options
 
 
 @click.group("runs")
@@ -107,10 +107,19 @@ def stop(run: str, **where: Any) -> None:
 
 @_subcommand("retry")
 @_run
-def retry(run: str, **where: Any) -> None:
+@options.name_option
+def retry(run: str, name: str, **where: Any) -> None:
     """Go on with a run that failed or was stopped. On this machine it runs here until it ends.
 
     Example: frhead runs retry 20260301-040506-nw-ucla
     """
-    again = cluster_options.run_engine(where).retry(run)
+    from pipeline.local_runs import LocalRuns
+
+    engine = cluster_options.run_engine(where)
+    if not name:
+        again = engine.retry(run)
+    elif isinstance(engine, LocalRuns):
+        again = engine.retry(run, name)
+    else:
+        raise click.UsageError("--name is for runs of this machine; a cluster names its own")
     click.echo(f"run: {again}")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -50,7 +51,16 @@ from pipeline import options
     show_default=True,
     help="ntu: fewest and most frames of a recording; real ones mostly have 60 to 150.",
 )
-def command(
+def command(output: Path, **given: Any) -> None:
+    """Write recordings of stick figures in the format of NTU RGB+D or of NW-UCLA.
+
+    Example: frhead synthetic --output raw.zip && frhead run demo --raw raw.zip
+    """
+    write_recordings(output, **given)
+    click.echo(f"recordings: {output}")
+
+
+def write_recordings(
     output: Path,
     layout: str,
     seed: int,
@@ -60,10 +70,7 @@ def command(
     actions: tuple[int, ...] | None,
     frames: tuple[int, int],
 ) -> None:
-    """Write recordings of stick figures in the format of NTU RGB+D or of NW-UCLA.
-
-    Example: frhead synthetic --output raw.zip && frhead run demo --raw raw.zip
-    """
+    """Write what the options of the command ask for."""
     if layout == "nw-ucla":
         from frhead_core.data.synthetic import write_nw_ucla
 
@@ -80,4 +87,3 @@ def command(
             actions=actions or ACTIONS,
             frames=frames,
         )
-    click.echo(f"recordings: {output}")

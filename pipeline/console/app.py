@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import Depends, FastAPI
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
 from frhead_core import __version__
+from pipeline.console.database import open_database
 from pipeline.console.failures import handle_failures
 from pipeline.console.headers import RequestLimit, SecurityHeaders
+from pipeline.console.new_run_start import RunStarter
 from pipeline.console.pages import STATIC
 from pipeline.console.prefix import UnderPrefix
+from pipeline.console.queue_driver import QueueDriver
+from pipeline.console.queue_entries import Queue
 from pipeline.console.routes import (
     api,
     champions,
@@ -20,7 +27,11 @@ from pipeline.console.routes import (
     cluster_api,
     health,
     login,
+    new_run,
+    new_run_api,
     only_cluster,
+    queue,
+    queue_api,
     results,
     results_api,
     run,
@@ -46,10 +57,14 @@ _ROUTERS = (
 )
 _ROUTERS_OF_LOCAL_RUNS = (
     runs.router,
+    new_run.router,
+    queue.router,
     run.router,
     results.router,
     api.router,
     run_api.router,
+    new_run_api.router,
+    queue_api.router,
     results_api.router,
 )
 # Without a token the browser's idea of this machine's name is the protection: a page of another
@@ -71,9 +86,12 @@ def create_app(settings: ConsoleSettings) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,  # these pages load scripts from other hosts
         redoc_url=None,
+        lifespan=_with_queue,
     )
     app.state.settings = settings
     app.state.runs = LocalRuns(settings.work_directory.resolve())
+    if not settings.only_cluster:
+        _add_queue(app, settings)
     local = (only_cluster.router,) if settings.only_cluster else _ROUTERS_OF_LOCAL_RUNS
     for router in (*_ROUTERS, *local):
         app.include_router(router)
@@ -93,3 +111,21 @@ def create_app(settings: ConsoleSettings) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_middleware(UnderPrefix, prefix=settings.prefix)
     return app
+
+
+def _add_queue(app: FastAPI, settings: ConsoleSettings) -> None:
+    work_directory, folder = settings.work_directory.resolve(), settings.own_folder.resolve()
+    waiting = Queue(open_database(folder))
+    app.state.queue_driver = QueueDriver(waiting, work_directory, folder, settings.concurrency)
+    app.state.run_starter = RunStarter(waiting, work_directory, folder)
+
+
+@asynccontextmanager
+async def _with_queue(app: FastAPI) -> AsyncIterator[None]:
+    """Look after the queue as long as the console serves."""
+    driver: QueueDriver | None = getattr(app.state, "queue_driver", None)
+    if driver is not None:
+        driver.start()
+    yield
+    if driver is not None:
+        driver.stop()

@@ -84,10 +84,19 @@ async def checked_form(request: Request) -> FormData:
         HTTPException: If it holds another session's token, or none.
     """
     form = await request.form()
-    given, expected = form.get(CSRF_FIELD), request.session.get(CSRF_FIELD)
+    check_csrf(request, form.get(CSRF_FIELD))
+    return form
+
+
+def check_csrf(request: Request, given: object) -> None:
+    """Refuse a form that holds another session's token, or none.
+
+    Raises:
+        HTTPException: Then.
+    """
+    expected = request.session.get(CSRF_FIELD)
     if not isinstance(given, str) or expected is None or not _equal(given, expected):
         raise HTTPException(403, "The form is out of date: go back, reload the page, try again.")
-    return form
 
 
 def _shows_token(request: Request, settings: ConsoleSettings) -> bool:

@@ -30,6 +30,7 @@ class ConsoleSettings:
         cluster: The Kubeflow Pipelines endpoint that is shown as well; None without one.
         only_cluster: Whether the runs of this machine are left out.
         champions: Where champions lie: a directory or a URI; empty if that is not known.
+        concurrency: How many of the runs that were asked for here run at once.
     """
 
     work_directory: Path
@@ -41,6 +42,7 @@ class ConsoleSettings:
     cluster: Cluster | None = None
     only_cluster: bool = False
     champions: str = ""
+    concurrency: int = 1
 
     def __post_init__(self) -> None:
         if self.token is None and not is_loopback(self.host):
