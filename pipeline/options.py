@@ -27,7 +27,10 @@ class LocalPath(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if has_scheme(value):
             self.fail(
-                f"{value} is not on this machine, and is not read from elsewhere here", param, ctx
+                f"{value} is not on this machine, and is neither read nor written elsewhere here. "
+                "Give a path, and let `frhead data pull` or `frhead data push` do the rest",
+                param,
+                ctx,
             )
         return super().convert(value, param, ctx)
 
@@ -46,6 +49,7 @@ class Place(LocalPath):
 FOLDER = LocalPath(file_okay=False, path_type=Path)
 FOLDER_OR_URI = Place(file_okay=False, path_type=Path)
 FILE = LocalPath(dir_okay=False, path_type=Path)
+FILE_OR_URI = Place(dir_okay=False, path_type=Path)
 PATH = LocalPath(path_type=Path)
 PATH_OR_URI = Place(path_type=Path)
 
@@ -58,6 +62,12 @@ raw_option = click.option(
     callback=lambda context, option, places: _joined(places),
     help="Raw data: the zip as downloaded, also in object storage (s3://bucket/key), or a "
     "directory. May be repeated.",
+)
+data_option = click.option(
+    "--data",
+    required=True,
+    type=FOLDER_OR_URI,
+    help="Sequence store from `frhead prepare`, also s3://bucket/key.",
 )
 seed_option = click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
 threads_option = click.option(

@@ -53,7 +53,8 @@ class Storage:
     Attributes:
         endpoint: Where it answers, as seen from the cluster.
         pipeline_root: Where artifacts go.
-        checkpoint_root: Where training and preparation keep what they have done so far.
+        checkpoint_root: Where training keeps its checkpoints and, if it is a folder, preparation
+            its progress.
         checkpoint_claim: Volume claim that is mounted there, if that is a folder.
         region: Its region.
         path_style: Whether the bucket is a part of the path and not of the host name.

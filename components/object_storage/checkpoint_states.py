@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -86,11 +87,12 @@ def numbers_of(name: str) -> tuple[int, int] | None:
 
 def state_files(directory: Path) -> dict[str, Path]:
     """The files of a checkpoint's directory that make its state, by name and sorted."""
-    found = {
-        path.relative_to(directory).as_posix(): path
-        for path in directory.rglob("*")
-        if path.is_file()
-    }
+    found: dict[str, Path] = {}
+    for folder, folders, names in os.walk(directory):
+        # Not entered: another thread may be removing such a folder.
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (Path(folder, name) for name in names)
+        found |= {path.relative_to(directory).as_posix(): path for path in paths}
     return {name: path for name, path in sorted(found.items()) if _is_state(name)}
 
 
@@ -199,6 +201,8 @@ class CheckpointStates:
     def remove_but(self, newest: State, previous: State | None) -> None:
         """Remove what is older than the newest state, except for another one.
 
+        Parts that an earlier writer had sent of a file when it was killed go as well.
+
         Raises:
             ObjectStorageError: If the server refuses or cannot be reached.
         """
@@ -209,10 +213,16 @@ class CheckpointStates:
             if name not in kept_names and (numbers_of(name) or numbers) < numbers:
                 self._store.remove(self.place / name)
         named = {self._content(s.writer, file) for s in kept for file in s.files.values()}
-        for each in self._store.objects(self.place / "contents"):
-            folder = each.location.key.removeprefix(self.place.prefix).split("/")[1]
-            if int(folder) <= newest.writer and each.location not in named:
+        contents = self.place / "contents"
+        for each in self._store.objects(contents):
+            if self._writer_of(each.location) <= newest.writer and each.location not in named:
                 self._store.remove(each.location)
+        for location, upload in self._store.uploads_below(contents):
+            if self._writer_of(location) < newest.writer:
+                self._store.drop_upload(location, upload)
+
+    def _writer_of(self, content: Location) -> int:
+        return int(content.key.removeprefix(self.place.prefix).split("/")[1])
 
     def _content(self, writer: int, file: KeptFile) -> Location:
         return self.place / f"contents/{writer:06d}/{file.sha256}"

@@ -275,13 +275,24 @@ class ObjectStore:
 
     def uploads(self, location: Location) -> list[str]:
         """Ids of the uploads of an object that were begun and not finished."""
+        found = self._unfinished(location, location.key)
+        return [upload for place, upload in found if place == location]
+
+    def uploads_below(self, location: Location) -> list[tuple[Location, str]]:
+        """Unfinished uploads of objects below a location, a thousand at most: object and id."""
+        return self._unfinished(location, location.prefix)
+
+    def _unfinished(self, location: Location, prefix: str) -> list[tuple[Location, str]]:
         with asking(location):
             # The library's method sends an empty delimiter, which not all servers take for none.
             answer = self._client._execute(
-                "GET", location.bucket, query_params={"uploads": "", "prefix": location.key}
+                "GET", location.bucket, query_params={"uploads": "", "prefix": prefix}
             )
             found = ListMultipartUploadsResult(answer).uploads
-        return [str(each.upload_id) for each in found if each.object_name == location.key]
+        return [
+            (Location(location.bucket, str(each.object_name)), str(each.upload_id))
+            for each in found
+        ]
 
     def parts(self, location: Location, upload: str) -> dict[int, tuple[str, int]]:
         """Parts that an upload has: ETag and size by number."""

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 
 @click.command("evaluate")
-@click.option("--model", required=True, type=options.FOLDER, help="Model from `frhead train`.")
 @click.option(
-    "--data", required=True, type=options.FOLDER, help="Sequence store from `frhead prepare`."
+    "--model",
+    required=True,
+    type=options.FOLDER_OR_URI,
+    help="Model from `frhead train`, also s3://bucket/key.",
 )
+@options.data_option
 @click.option("--output", required=True, type=options.FOLDER, help="For the score files.")
 @click.option(
     "--part",
@@ -31,8 +34,8 @@ if TYPE_CHECKING:
 @options.threads_option
 @options.device_option
 def command(
-    model: Path,
-    data: Path,
+    model: Path | str,
+    data: Path | str,
     output: Path,
     parts: tuple[Part, ...],
     threads: int | None,
@@ -51,11 +54,13 @@ def command(
     from frhead_core.evaluation.tables import class_table
     from frhead_core.progress import terminal_reporter
     from frhead_core.training.device import use_threads
+    from pipeline.local_copies import local_copy
 
     if threads is not None:
         use_threads(threads)
     reporter = terminal_reporter()
-    scores = score_model(model, data, output, parts=parts, device=device, reporter=reporter)
+    places = local_copy(model), local_copy(data)
+    scores = score_model(*places, output, parts=parts, device=device, reporter=reporter)
     for name, each in scores.items():
         figures = summarise(each.logits, each.labels)
         accuracies = f"top-1 {figures['top1']:.2f} %, top-5 {figures['top5']:.2f} %"

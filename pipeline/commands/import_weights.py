@@ -12,7 +12,7 @@ from pipeline import options
 
 
 @click.command("import-weights")
-@click.argument("file", type=options.FILE)
+@click.argument("file", type=options.FILE_OR_URI)
 @click.option(
     "--backbone",
     help=f"Backbone of the weights: {', '.join(BACKBONES)}.  [default: as their names tell]",
@@ -22,10 +22,13 @@ from pipeline import options
     "--modality", default="joint", show_default=True, help="Modality that they were trained on."
 )
 @click.option("--output", required=True, type=options.FOLDER, help="For the model.")
-def command(file: Path, backbone: str | None, benchmark: str, modality: str, output: Path) -> None:
+def command(
+    file: Path | str, backbone: str | None, benchmark: str, modality: str, output: Path
+) -> None:
     """Turn a weights file of the reference implementation (.pt) into a model.
 
-    Backbone, width, outputs and whether there is an FR-Head are recognised.
+    FILE may be an s3://bucket/key. Backbone, width, outputs and whether there is an FR-Head are
+    recognised.
 
     Example: frhead import-weights FILE.pt --benchmark nw-ucla --output model
     """
@@ -36,7 +39,9 @@ def command(file: Path, backbone: str | None, benchmark: str, modality: str, out
     chosen = check_modality(modality)
 
     from frhead_core.training.import_weights import import_weights
+    from pipeline.local_copies import local_copy
 
-    report = import_weights(file, backbone=backbone, recipe=recipe, modality=chosen, output=output)
+    copy = local_copy(file)
+    report = import_weights(copy, backbone=backbone, recipe=recipe, modality=chosen, output=output)
     click.echo(report.text)
     click.echo(f"model: {output}")

@@ -27,7 +27,7 @@ Pairs = Iterable[tuple[str, str]]
     required=True,
     multiple=True,
     type=options.ModelType(),
-    help="Model directory; several, one for each modality, are an ensemble.",
+    help="Model directory, also s3://bucket/key; several, one for each modality, are an ensemble.",
 )
 @click.option(
     "--weights",
@@ -99,10 +99,11 @@ def _predictor(models: Pairs, weights: Mapping[Modality, float], device: str) ->
     from frhead_core.errors import InputError
     from frhead_core.inference.predictor import Predictor
     from frhead_core.training.artifact import ModelArtifact
+    from pipeline.local_copies import local_copy
 
     opened = []
     for modality, place in models:
-        model = ModelArtifact.open(Path(place))
+        model = ModelArtifact.open(local_copy(place))
         if modality and model.modality != modality:
             raise InputError(
                 "a model of another modality", file=place, found=model.modality, expected=modality

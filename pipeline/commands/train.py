@@ -16,9 +16,7 @@ _CHECKPOINTS = Path("runs/checkpoints")
 @click.command("train")
 @options.recipe_options
 @click.option("--modality", required=True, help="joint, bone, joint_motion or bone_motion.")
-@click.option(
-    "--data", required=True, type=options.FOLDER, help="Sequence store from `frhead prepare`."
-)
+@options.data_option
 @click.option("--output", required=True, type=options.FOLDER, help="For the model.")
 @click.option(
     "--checkpoint-root",
@@ -36,7 +34,7 @@ _CHECKPOINTS = Path("runs/checkpoints")
 def command(
     benchmark: str,
     modality: str,
-    data: Path,
+    data: Path | str,
     output: Path,
     checkpoint_root: Path | str,
     processes: int,
@@ -66,11 +64,12 @@ def command(
     from frhead_core.training.launch import train_in_processes
     from frhead_core.training.loop import TrainingJob
     from pipeline.code_version import code_version
+    from pipeline.local_copies import local_copy
 
     job = TrainingJob(
         recipe=recipe,
         modality=chosen,
-        store=data,
+        store=local_copy(data),
         output=output,
         checkpoint_root=folder_of(checkpoint_root, _CHECKPOINTS / "mirrors"),
         code_version=code_version("train_modality"),

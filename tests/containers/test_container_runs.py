@@ -17,8 +17,11 @@ from typing import Any
 import docker
 import pytest
 
+from components.object_storage.client import ObjectStore
 from components.object_storage.location import Location
+from components.object_storage.transfer import upload_file
 from pipeline.step_containers import RUN_LABEL
+from tests.s3_fixtures import SECRET_KEY
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -36,7 +39,7 @@ PREPARATION = {"extract_raw_skeletons", "denoise_skeletons", "transform_sequence
 Start = Callable[..., subprocess.Popen[str]]
 
 
-def start_run(raw: Path, work_directory: Path, *arguments: str) -> subprocess.Popen[str]:
+def start_run(raw: Path | str, work_directory: Path, *arguments: str) -> subprocess.Popen[str]:
     settings = [part for setting in SETTINGS for part in ("--set", setting)]
     command = ["run", "demo-nw-ucla", "--raw", str(raw), "--work-directory", str(work_directory)]
     program = "from pipeline.cli import main; main()"
@@ -54,8 +57,10 @@ def start(images: dict[str, str], synthetic_zip: Path) -> Iterator[Start]:
     """Starts runs; what is still running at the end is killed."""
     processes = []
 
-    def run(work_directory: Path, *arguments: str) -> subprocess.Popen[str]:
-        processes.append(start_run(synthetic_zip, work_directory, *arguments))
+    def run(
+        work_directory: Path, *arguments: str, raw: Path | str = synthetic_zip
+    ) -> subprocess.Popen[str]:
+        processes.append(start_run(raw, work_directory, *arguments))
         return processes[-1]
 
     yield run
@@ -241,3 +246,44 @@ def test_training_that_was_killed_in_three_ways_ends_in_the_weights_of_an_undist
     log = last["folder"] / "steps/train_modality-joint/log.txt"
     assert "going on from the checkpoint: epoch" in log.read_text()
     assert weights(last) == weights(undisturbed)
+
+
+@pytest.mark.s3
+def test_a_training_whose_machine_is_lost_goes_on_elsewhere_from_object_storage(
+    undisturbed: dict[str, Any],
+    client: docker.DockerClient,
+    start: Start,
+    bucket: Location,
+    store: ObjectStore,
+    synthetic_zip: Path,
+    tmp_path: Path,
+) -> None:
+    upload_file(synthetic_zip, bucket / "raw.zip", store)
+
+    def begin(machine: str) -> subprocess.Popen[str]:
+        root = str(bucket / "checkpoints")
+        options = ("--modalities", "joint", "--checkpoint-root", root)
+        return start(tmp_path / machine, *options, raw=str(bucket / "raw.zip"))
+
+    run = begin("first")
+    assert wait_until(
+        lambda: (
+            any("manifest-" in each.location.name for each in store.objects(bucket))
+            or run.poll() is not None
+        )
+    )
+    (container,) = containers(client, tmp_path / "first")
+    container.kill()
+    _, error = run.communicate(timeout=60)
+    assert run.returncode == 1, error
+
+    run = begin("second")  # with nothing of the first one's disk
+    output, error = run.communicate(timeout=300)
+    assert run.returncode == 0, output + error
+    last = last_run(tmp_path / "second")
+    log = (last["folder"] / "steps/train_modality-joint/log.txt").read_text()
+    assert f"fetching the checkpoint {bucket}/checkpoints/" in log
+    assert "going on from the checkpoint: epoch" in log
+    assert weights(last) == weights(undisturbed)
+    written = [*tmp_path.rglob("*.txt"), *tmp_path.rglob("*.json*"), *tmp_path.rglob("*.log")]
+    assert not any(SECRET_KEY in path.read_text() for path in written if path.is_file())

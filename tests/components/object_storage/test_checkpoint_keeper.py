@@ -132,7 +132,10 @@ def test_only_what_the_last_two_states_name_is_kept(keeper, store, bucket, tmp_p
     sums = {text: hashlib.sha256(text.encode()).hexdigest() for text in "abcdefg"}
     assert set(keys(store, bucket, "contents")) == {f"contents/000001/{sums[x]}" for x in "cd"}
 
+    place = bucket / "checkpoints" / NAME / "contents"
+    store.begin_upload(place / "000001/half", "half")  # and then it was killed
     saved(keeper, machine(tmp_path, "second"), "e")
+    assert store.uploads_below(place) == []
     expected = {f"contents/000001/{sums['d']}", f"contents/000002/{sums['e']}"}
     assert set(keys(store, bucket, "contents")) == expected
 
