@@ -29,6 +29,8 @@ COMPILED = "numba"
 """Folder in the cache: functions that one container compiled and the next one needs."""
 RECORD = "run.json"
 KFP_LOG = "kfp.log"
+MAKER = "run.txt"
+"""File beside the artifacts that a run has made, with its name."""
 _PARTIAL_RECORD = f"{RECORD}.partial"
 CONTENTS = frozenset({RECORD, _PARTIAL_RECORD, KFP_LOG, lifeline.LOCK_NAME, "steps", "results"})
 """Everything that a run puts into its folder; whoever adds to it says so here."""
@@ -136,7 +138,7 @@ def maker_file(artifacts: Path, place: object) -> Path | None:
     path = Path(str(place))
     if not path.is_relative_to(artifacts) or path == artifacts:
         return None
-    return artifacts / path.relative_to(artifacts).parts[0] / "run.txt"
+    return artifacts / path.relative_to(artifacts).parts[0] / MAKER
 
 
 def names_of_runs(benchmark: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from pipeline.cleaning.known_runs import STEP_ARTIFACTS
+from pipeline.run_folder import MAKER
 
 CHECKPOINT_LOCK = "lock"
 _ANY_RUN = "frhead-2000-01-01-00-00-00-000000"
@@ -89,6 +90,7 @@ def steps_made(
 
 def _steps_in(folder: Path, leave: Callable[[Path], None]) -> Iterator[Path]:
     inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    inside = [path for path in inside if path.name != MAKER]
     if folder.is_dir() and not inside:
         yield folder
     for path in inside:
@@ -102,9 +104,12 @@ def _steps_in(folder: Path, leave: Callable[[Path], None]) -> Iterator[Path]:
             leave(path)
 
 
-def made_nothing(step: Path) -> bool:
-    """Whether all that a step has made are values and no artifacts."""
-    return [path.name for path in step.iterdir()] == ["executor_output.json"]
+def maker_of(artifacts_of_a_run: Path) -> str | None:
+    """Name of the run that has made what lies in a folder; None if nobody has noted it."""
+    try:
+        return (artifacts_of_a_run / MAKER).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
 
 
 def looks_like_checkpoints(path: Path) -> bool:
