@@ -34,7 +34,7 @@ from pipeline.local_engine import LocalEngine
 from pipeline.pipeline_root import NotStoredError, PipelineRoot, usable_root
 from pipeline.raw_data import absolute
 from pipeline.results import PROMOTING, REPORTING, collect_results
-from pipeline.run_folder import STARTED_BY, RunFolder
+from pipeline.run_folder import MIRRORS, STARTED_BY, RunFolder
 from pipeline.step_images import rename_images
 from pipeline.step_limits import StepLimits
 from pipeline.step_processes import StepProcesses
@@ -287,7 +287,7 @@ def _plain(value: Any) -> Any:
 def _environment(run: LocalRun, folder: RunFolder) -> dict[str, str]:
     """What the steps are told but their results do not depend on."""
     threads, root = threads_of(run), run.checkpoint_root or folder.checkpoints
-    mirrors = {runtime.CHECKPOINT_MIRRORS: str(folder.checkpoints / "mirrors")}
+    mirrors = {runtime.CHECKPOINT_MIRRORS: str(folder.checkpoints / MIRRORS)}
     return (mirrors if has_scheme(root) else {}) | {
         runtime.CHECKPOINT_ROOT: str(root.resolve() if isinstance(root, Path) else root),
         runtime.PROCESSES: str(run.processes),

@@ -20,12 +20,13 @@ from components import lifeline
 from components.events import FILE_NAME
 from pipeline.cleaning.tree_facts import tree_facts
 from pipeline.results import RESULTS_CONTENTS
-from pipeline.run_folder import CONTENTS, KFP_LOG, RECORD
+from pipeline.run_folder import CONTENTS, FETCHED, KFP_LOG, RECORD
 
 STEP_ARTIFACTS = re.compile(
     r"frhead-\d{4}(?:-\d\d){5}-\d{6}/(?:for-loop-\d+-iteration-\d+/)*[a-z][a-z0-9-]*"
+    rf"|{FETCHED}/[0-9a-f]{{32}}"
 )
-"""What one step has made, by its place in the folder of artifacts."""
+"""What one step has made, here or elsewhere, by its place in the folder of artifacts."""
 
 _ENDED = ("done", "failed", "stopped")
 _SECONDS_TO_START = 600.0

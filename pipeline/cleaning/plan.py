@@ -18,14 +18,24 @@ from pipeline.cleaning.known_runs import KnownRun
 from pipeline.cleaning.shared_things import (
     entry_problem,
     is_entry,
+    is_named_as_entry,
     is_unfinished_entry,
     locked,
     looks_like_checkpoints,
     maker_of,
+    places_of_checkpoints,
     steps_made,
 )
 from pipeline.cleaning.tree_facts import tree_facts
-from pipeline.run_folder import ARTIFACTS, CACHE, CHECKPOINTS, COMPILED, EXPERIMENTS, RECORD
+from pipeline.run_folder import (
+    ARTIFACTS,
+    CACHE,
+    CHECKPOINTS,
+    COMPILED,
+    CONTENTS_OF_ENTRIES,
+    EXPERIMENTS,
+    RECORD,
+)
 from pipeline.work_lock import LOCK_NAME
 
 Kind = Literal["cache", "artifacts", "checkpoints", "runs"]
@@ -191,14 +201,24 @@ class _Planner:
         return False
 
     def _cache_entries(self, folder: Path, kind: Kind) -> Iterator[Item]:
+        going = set()
         for path in _within(folder):
             if is_unfinished_entry(path):
                 yield self._item(kind, path, "was never finished")
             elif is_entry(path):
                 if problem := entry_problem(path, self._unused):
+                    going.add(path)
                     yield self._item(kind, path, problem)
-            elif path.name != COMPILED:
+            elif path.name not in (COMPILED, CONTENTS_OF_ENTRIES) or path.is_symlink():
                 self._leave(path)
+        known = folder / CONTENTS_OF_ENTRIES
+        if known.is_dir() and not known.is_symlink():
+            for path in _within(known):
+                entry = folder / path.name
+                if not is_named_as_entry(path):
+                    self._leave(path)
+                elif entry in going or not entry.exists():
+                    yield self._item(kind, path, "the entry that it describes is gone, or goes")
 
     def _artifacts(self, folder: Path, kind: Kind) -> Iterator[Item]:
         for path in steps_made(folder, self._leave):
@@ -228,7 +248,7 @@ class _Planner:
 
     def _checkpoints(self, folder: Path, kind: Kind) -> Iterator[Item]:
         oldest = min((run.started or 0.0 for run in self.staying), default=self.now)
-        for path in _within(folder):
+        for path in places_of_checkpoints(folder):
             used = tree_facts(path).newest
             if not looks_like_checkpoints(path):
                 self._leave(path)

@@ -52,6 +52,7 @@ def _remove(item: Item, work_directory: Path, reporter: Reporter) -> None:
         item.path.unlink(missing_ok=True)
     elif item.kind == "checkpoints":
         _remove_checkpoints(item.path, kind_folder, reporter)
+        _remove_empty(item.path.parent, kind_folder)
     else:
         _move_and_remove(item.path, kind_folder)
         _remove_empty(item.path.parent, kind_folder)

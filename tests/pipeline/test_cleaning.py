@@ -136,6 +136,37 @@ def test_what_a_run_that_stays_has_made_stays_also_where_it_says_nothing_of_it(
     assert not maker.parent.exists()
 
 
+def test_what_was_fetched_from_object_storage_and_is_kept_for_it(work: WorkDirectory) -> None:
+    """Artifacts of a pipeline root, what is known of their contents, mirrors of checkpoints."""
+    used, unused = f"fetched/{OLD}", f"fetched/{NEW}"
+    for name in (used, unused):
+        (work.artifact(name, age=50) / ".lock").touch()
+    make_older(work.path / "artifacts", 50)
+    contents = work.path / "cache" / "contents"
+    contents.mkdir()
+    described = {name: contents / work.entry_path(name).name for name in (used, unused, "gone")}
+    for path in described.values():
+        path.write_text("{}")
+    mirror = work.checkpoints(f"mirrors/0123456789abcdef/{OLD}", age=50)
+    (mirror / ".kept.json").write_text("{}")
+    make_older(mirror, 50)
+    newer = work.checkpoints(f"mirrors/0123456789abcdef/{NEW}", age=5)
+    work.run(40, uses=[used])
+
+    cleaning = plan(work)
+    assert not cleaning.left_alone
+    assert {item.path for item in cleaning.items} == {
+        work.artifact_path(unused),
+        work.entry_path(unused),
+        described[unused],
+        described["gone"],
+        mirror,
+    }
+    remove(cleaning)
+    assert described[used].exists() and newer.exists() and not mirror.exists()
+    assert not plan(work).items
+
+
 @pytest.mark.parametrize("fact", ["output", "given", "champions", "raw"])
 def test_a_run_stays_as_long_as_another_one_uses_something_in_it(
     work: WorkDirectory, fact: str
