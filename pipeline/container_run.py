@@ -30,6 +30,7 @@ from pipeline.step_containers import (
     connect,
 )
 from pipeline.step_images import IMAGES, image_name, is_checkout
+from pipeline.step_limits import StepLimits
 
 BUILD_COMMAND = "python images/build.py data trainer"
 _DECLARED = {"data": DATA_IMAGE, "trainer": TRAINER_IMAGE}
@@ -90,28 +91,39 @@ class RunPlaces:
         }
 
 
-def step_needs(places: RunPlaces, memory: int | None) -> dict[str, StepNeeds]:
+def step_needs(
+    places: RunPlaces, memory: int | None, limits: Mapping[str, StepLimits]
+) -> dict[str, StepNeeds]:
     """What each step gets.
 
     Args:
         places: What the run reads and writes.
-        memory: The most that any of them may use, in bytes; None for all there is.
+        memory: The most that any of them may use, in bytes; None for what its limits say.
+        limits: Limits by step; one without may use all there is.
     """
     connected = places.reached_over_network()
+    own = {
+        step: limits.get(step, StepLimits()) for image in IMAGES.values() for step in image.steps
+    }
     return {
         step: StepNeeds(
-            memory=memory,
+            memory=memory or limit.memory,
+            cpus=None if limit.cpus is None else min(limit.cpus, os.cpu_count() or 1),
+            shared_memory=limit.shared_memory or StepNeeds.shared_memory,
             gpus=step in _ON_GPUS,
             network=step in connected,
             variables=VARIABLES if step in connected else (),
         )
-        for image in IMAGES.values()
-        for step in image.steps
+        for step, limit in own.items()
     }
 
 
 def step_containers(
-    folder: RunFolder, environment: Mapping[str, str], places: RunPlaces, memory: int | None
+    folder: RunFolder,
+    environment: Mapping[str, str],
+    places: RunPlaces,
+    memory: int | None,
+    limits: Mapping[str, StepLimits],
 ) -> StepContainers:
     """What runs the steps of a run in containers.
 
@@ -119,7 +131,8 @@ def step_containers(
         folder: The run folder.
         environment: Variables for every step.
         places: What the run reads and writes.
-        memory: The most that any of them may use, in bytes; None for all there is.
+        memory: The most that any of them may use, in bytes; None for what its limits say.
+        limits: Limits by step; one without may use all there is.
 
     Raises:
         InputError: If no engine answers.
@@ -136,7 +149,7 @@ def step_containers(
         folder.path,
         {**environment, "NUMBA_CACHE_DIR": str(compiled)},
         StepPlaces(written, _local(*places.raw, *places.weights, *files)),
-        step_needs(places, memory),
+        step_needs(places, memory, limits),
     )
 
 

@@ -34,8 +34,9 @@ from pipeline.local_engine import LocalEngine
 from pipeline.pipeline_root import NotStoredError, PipelineRoot, usable_root
 from pipeline.raw_data import absolute
 from pipeline.results import PROMOTING, REPORTING, collect_results
-from pipeline.run_folder import STARTED_BY, RunFolder
+from pipeline.run_folder import MIRRORS, STARTED_BY, RunFolder
 from pipeline.step_images import rename_images
+from pipeline.step_limits import StepLimits
 from pipeline.step_processes import StepProcesses
 from pipeline.step_runner import StepRunner
 
@@ -98,7 +99,8 @@ class LocalRun:
         given: Models that are evaluated instead of training these modalities.
         champions: Where champions lie; empty to compare with none.
         engine: What steps run as: processes, or containers of a Docker engine on this machine.
-        memory: The most that a container may use, in bytes; None for all there is.
+        memory: The most that a container may use, in bytes; None for what its limits say.
+        limits: Of the containers of a step, by its name; those of the others are all there is.
         images: Images to run in, "data" and "trainer"; the others are those of these sources.
         pipeline_root: Where in object storage results of steps are shared; empty for nowhere.
     """
@@ -120,6 +122,13 @@ class LocalRun:
     memory: int | None = None
     images: Mapping[str, str] = field(default_factory=dict)
     pipeline_root: str = ""
+    limits: Mapping[str, StepLimits] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.limits and self.engine == "process":
+            raise InputError(
+                "limits are for containers", field="--profile", hint="Give --engine docker as well"
+            )
 
 
 def run_locally(run: LocalRun, name: str = "") -> Path:
@@ -203,7 +212,7 @@ def _step_runner(run: LocalRun, folder: RunFolder) -> StepRunner:
         checkpoints=environment[runtime.CHECKPOINT_ROOT],
         champions=run.champions,
     )
-    return step_containers(folder, environment, places, run.memory)
+    return step_containers(folder, environment, places, run.memory, run.limits)
 
 
 def _summary(run: LocalRun) -> str:
@@ -233,7 +242,8 @@ def _facts(run: LocalRun) -> dict[str, Any]:
             for name, model in run.given.items()
         },
         "recipe": recipe_to_json(run.recipe),
-        "how": {name: _plain(getattr(run, name)) for name in _HOW},
+        "how": {name: _plain(getattr(run, name)) for name in _HOW}
+        | {"limits": {step: dataclasses.asdict(each) for step, each in run.limits.items()}},
     }
 
 
@@ -250,6 +260,7 @@ def local_run_of(facts: Mapping[str, Any], work_directory: Path) -> LocalRun:
             check_modality(name): str(model["directory"]) for name, model in facts["given"].items()
         }
         how = {name: facts["how"][name] for name in _HOW}
+        limits = {step: StepLimits(**each) for step, each in facts["how"].get("limits", {}).items()}
         raw, champions = raw_data(facts["raw"]), facts["champions"]
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
@@ -264,6 +275,7 @@ def local_run_of(facts: Mapping[str, Any], work_directory: Path) -> LocalRun:
         work_directory=work_directory,
         given=given_models(places, recipe, modalities) if places else {},
         champions=champions,
+        limits=limits,
         **how,
     )
 
@@ -275,7 +287,7 @@ def _plain(value: Any) -> Any:
 def _environment(run: LocalRun, folder: RunFolder) -> dict[str, str]:
     """What the steps are told but their results do not depend on."""
     threads, root = threads_of(run), run.checkpoint_root or folder.checkpoints
-    mirrors = {runtime.CHECKPOINT_MIRRORS: str(folder.checkpoints / "mirrors")}
+    mirrors = {runtime.CHECKPOINT_MIRRORS: str(folder.checkpoints / MIRRORS)}
     return (mirrors if has_scheme(root) else {}) | {
         runtime.CHECKPOINT_ROOT: str(root.resolve() if isinstance(root, Path) else root),
         runtime.PROCESSES: str(run.processes),
@@ -288,8 +300,13 @@ def _environment(run: LocalRun, folder: RunFolder) -> dict[str, str]:
 
 def threads_of(run: LocalRun) -> int:
     """CPU threads of each training process of a run."""
+    if run.threads:
+        return run.threads
     trainers = min(run.parallel_modalities, len(run.modalities))
-    return run.threads or threads_each(run.processes * trainers)
+    share = threads_each(run.processes * trainers)
+    # Libraries would start as many threads as the machine has cores, whatever the limit is.
+    limit = run.limits.get("train_modality", StepLimits()).cpus
+    return share if limit is None else max(1, min(share, int(limit) // run.processes))
 
 
 def threads_each(trainers: int) -> int:

@@ -17,6 +17,7 @@ from frhead_core.files import has_scheme
 if TYPE_CHECKING:
     from frhead_core.config import Modality, Recipe
     from pipeline.arguments import GivenModel
+    from pipeline.step_limits import StepLimits
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -194,7 +195,16 @@ _LOCAL_RUN_OPTIONS = (
     click.option(
         "--memory",
         callback=lambda context, option, text: _bytes(text),
-        help="The most that a container may use, for example 8Gi.  [default: all there is]",
+        help="The most that a container may use, in Kubernetes' units: 8Gi is 8 * 2^30 bytes, 8G "
+        "is 8 * 10^9.  [default: the profile's limit, or all there is]",
+    ),
+    click.option(
+        "--profile",
+        "limits",
+        type=FILE,
+        callback=lambda context, option, file: _limits(file),
+        help="Cluster profile whose limits of memory, cores and shared memory hold for containers "
+        "as well (docs/cluster.md).",
     ),
     click.option(
         "--image",
@@ -341,17 +351,25 @@ def _pipeline_root(place: str) -> str:
     return str(Location.parse(place)) if place else ""
 
 
-_SIZE_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-
-
 def _bytes(text: str | None) -> int | None:
-    """A size like 8Gi, 8g or 512 MiB in bytes."""
+    """A size as Kubernetes writes it, in bytes; one in another way is told what it may mean."""
+    from pipeline.quantities import bytes_of
+
     if text is None:
         return None
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *([KMGT]?)I?B?", text.strip().upper())
-    if found is None or not float(found[1]):
-        raise click.BadParameter(f"{text!r} is not a size like 8Gi or 500Mi")
-    return int(float(found[1]) * _SIZE_UNITS[found[2]])
+    try:
+        return int(bytes_of(text))
+    except ValueError as error:
+        meant = re.fullmatch(r"([0-9.]+) *([kmgtp])i?b?", text.strip().lower())
+        hint = f"; {meant[1]}{meant[2].upper()}i, perhaps?" if meant else ""
+        raise click.BadParameter(f"{error}{hint}") from None
+
+
+def _limits(profile: Path | None) -> Mapping[str, StepLimits]:
+    from pipeline.profile import read_profile
+    from pipeline.step_limits import limits_of
+
+    return {} if profile is None else limits_of(read_profile(profile))
 
 
 def _image_names(texts: Sequence[str]) -> dict[str, str]:

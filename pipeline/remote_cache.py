@@ -29,7 +29,7 @@ from pipeline.pipeline_root import (
     UnusableResultError,
     stored_files,
 )
-from pipeline.run_folder import RunFolder
+from pipeline.run_folder import CONTENTS_OF_ENTRIES, FETCHED, RunFolder
 
 Outputs = dict[str, Any]
 T = TypeVar("T")
@@ -54,8 +54,8 @@ class RemoteCache(LocalCache):  # type: ignore[misc]
         reporting: Callable[[], AbstractContextManager[Reporter]],
     ) -> None:
         super().__init__(str(folder.cache))
-        self._records = folder.cache / "contents"
-        self._fetched = folder.artifacts / "fetched"
+        self._records = folder.cache / CONTENTS_OF_ENTRIES
+        self._fetched = folder.artifacts / FETCHED
         self._root = root
         self._reporting = reporting
         self._root_keys: dict[str, str] = {}  # by local key

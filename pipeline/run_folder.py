@@ -23,12 +23,21 @@ from typing import Any
 
 from components import lifeline
 from frhead_core.errors import InputError
+from pipeline import work_lock
 
 ARTIFACTS, CACHE, CHECKPOINTS, EXPERIMENTS = "artifacts", "cache", "checkpoints", "experiments"
 COMPILED = "numba"
 """Folder in the cache: functions that one container compiled and the next one needs."""
 RECORD = "run.json"
 KFP_LOG = "kfp.log"
+CONTENTS_OF_ENTRIES = "contents"
+"""Folder in the cache: what is known of the contents of what its entries lead to."""
+FETCHED = "fetched"
+"""Folder among the artifacts: what was fetched from a pipeline root."""
+MIRRORS = "mirrors"
+"""Folder among the checkpoints: a mirror of each root that is elsewhere."""
+MAKER = "run.txt"
+"""File beside the artifacts that a run has made, with its name."""
 _PARTIAL_RECORD = f"{RECORD}.partial"
 CONTENTS = frozenset({RECORD, _PARTIAL_RECORD, KFP_LOG, lifeline.LOCK_NAME, "steps", "results"})
 """Everything that a run puts into its folder; whoever adds to it says so here."""
@@ -36,7 +45,7 @@ STARTED_BY = "FRHEAD_STARTED_BY"
 """Environment variable that says who starts a run, for its record."""
 RUN_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
 """What a run may be called: no separator, no parent folder, nothing hidden."""
-_NOT_RUNS = ("artifacts", "cache", "checkpoints", "console", "experiments")
+_NOT_RUNS = (ARTIFACTS, CACHE, CHECKPOINTS, "console", EXPERIMENTS, work_lock.LOCK_NAME)
 
 
 def check_run_name(name: str) -> None:
@@ -136,7 +145,7 @@ def maker_file(artifacts: Path, place: object) -> Path | None:
     path = Path(str(place))
     if not path.is_relative_to(artifacts) or path == artifacts:
         return None
-    return artifacts / path.relative_to(artifacts).parts[0] / "run.txt"
+    return artifacts / path.relative_to(artifacts).parts[0] / MAKER
 
 
 def names_of_runs(benchmark: str) -> Iterator[str]:

@@ -43,6 +43,7 @@ class StepNeeds:
 
     Attributes:
         memory: The most that it may use, in bytes; None for all there is.
+        cpus: How many cores it may use; None for all there are.
         shared_memory: Size of ``/dev/shm``, through which loading workers hand on batches, in
             bytes; what is used counts as memory.
         gpus: Whether it gets the GPUs of this machine, if there are any.
@@ -51,6 +52,7 @@ class StepNeeds:
     """
 
     memory: int | None = None
+    cpus: float | None = None
     shared_memory: int = 2**30
     gpus: bool = False
     network: bool = False
@@ -229,6 +231,7 @@ class StepContainers:
             "mounts": self._mounts,
             "network_mode": "host" if needs.network else "none",
             "device_requests": [DeviceRequest(count=-1, capabilities=[["gpu"]])] if gpus else None,
+            "nano_cpus": None if needs.cpus is None else round(needs.cpus * 1e9),
             "shm_size": needs.shared_memory,
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges", "label=disable"],
@@ -287,7 +290,8 @@ def _remove_leftovers(client: docker.DockerClient, work_directory: Path) -> None
 def _out_of_memory(limit: int | None) -> str:
     if limit is None:
         return "the step ran out of memory"
-    return f"the step used more than its {limit / 2**30:.3g} GiB of memory. Give more: --memory"
+    used = f"the step used more than its {limit / 2**30:.3g} GiB of memory"
+    return f"{used}. Give more: --memory, or the profile"
 
 
 def _cause(error: Exception) -> str:

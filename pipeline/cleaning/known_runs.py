@@ -20,15 +20,14 @@ from components import lifeline
 from components.events import FILE_NAME
 from pipeline.cleaning.tree_facts import tree_facts
 from pipeline.results import RESULTS_CONTENTS
-from pipeline.run_folder import CONTENTS, KFP_LOG, RECORD
+from pipeline.run_folder import CONTENTS, FETCHED, KFP_LOG, RECORD
 
 STEP_ARTIFACTS = re.compile(
     r"frhead-\d{4}(?:-\d\d){5}-\d{6}/(?:for-loop-\d+-iteration-\d+/)*[a-z][a-z0-9-]*"
+    rf"|{FETCHED}/[0-9a-f]{{32}}"
 )
-"""What one step has made, by its place in the folder of artifacts."""
+"""What one step has made, here or elsewhere, by its place in the folder of artifacts."""
 
-_NAME = re.compile(r"(\d{8}-\d{6})-.+")
-_TIME_IN_TEXT = re.compile(r"(?<!\d)\d{8}-\d{6}(?=-)")
 _ENDED = ("done", "failed", "stopped")
 _SECONDS_TO_START = 600.0
 """For so long a run that nobody seems to hold may be one that is just starting."""
@@ -79,8 +78,6 @@ class KnownRun:
         """Why this is no folder to remove, whoever asks; None if it is one."""
         if self.path.is_symlink():
             return "is a link"
-        if _NAME.fullmatch(self.name) is None:
-            return "does not have the name that a run gives itself"
         if self.record is None:
             return f"its {RECORD} cannot be read"
         status = self.record.get("status")
@@ -103,13 +100,13 @@ class KnownRun:
 
     def uses(self, other: KnownRun) -> bool:
         """Whether it names something in the folder of another run, such as a given model."""
-        named = _NAME.fullmatch(other.name)
-        return other != self and named is not None and named[1] in self._times
+        return other != self and other.name in self._folders_named
 
     @cached_property
-    def _times(self) -> frozenset[str]:
-        """With what the names begin of the runs that it names."""
-        return frozenset(time for text in self._texts for time in _TIME_IN_TEXT.findall(text))
+    def _folders_named(self) -> frozenset[str]:
+        """Each part of every place that the run was given; what its steps made is apart."""
+        given = {name: value for name, value in (self.record or {}).items() if name != "steps"}
+        return frozenset(part for text in _strings(given) for part in re.split("[/,]", text))
 
     @property
     def _texts(self) -> Iterator[str]:
@@ -120,3 +117,14 @@ class KnownRun:
         for path in self.path.glob(f"steps/*/{FILE_NAME}"):
             with path.open(encoding="utf-8", errors="replace") as lines:
                 yield from (line for line in lines if '"cached"' in line)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _strings(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _strings(each)

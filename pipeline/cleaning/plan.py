@@ -18,14 +18,24 @@ from pipeline.cleaning.known_runs import KnownRun
 from pipeline.cleaning.shared_things import (
     entry_problem,
     is_entry,
+    is_named_as_entry,
     is_unfinished_entry,
     locked,
     looks_like_checkpoints,
-    made_nothing,
+    maker_of,
+    places_of_checkpoints,
     steps_made,
 )
 from pipeline.cleaning.tree_facts import tree_facts
-from pipeline.run_folder import ARTIFACTS, CACHE, CHECKPOINTS, COMPILED, EXPERIMENTS, RECORD
+from pipeline.run_folder import (
+    ARTIFACTS,
+    CACHE,
+    CHECKPOINTS,
+    COMPILED,
+    CONTENTS_OF_ENTRIES,
+    EXPERIMENTS,
+    RECORD,
+)
 from pipeline.work_lock import LOCK_NAME
 
 Kind = Literal["cache", "artifacts", "checkpoints", "runs"]
@@ -127,14 +137,14 @@ class _Planner:
     def runs(self) -> list[KnownRun]:
         """All of them, the newest first."""
         runs = []
-        for path in sorted(self.root.iterdir(), reverse=True):
+        for path in sorted(self.root.iterdir()):
             if path.name in _OTHERS:
                 continue
             if (path / RECORD).is_file():
                 runs.append(KnownRun(path))
             else:
                 self.left_alone[path.name] = f"is no folder with a {RECORD}"
-        return runs
+        return sorted(runs, key=lambda run: run.started or run.last_used, reverse=True)
 
     @cached_property
     def going(self) -> dict[KnownRun, str]:
@@ -191,38 +201,46 @@ class _Planner:
         return False
 
     def _cache_entries(self, folder: Path, kind: Kind) -> Iterator[Item]:
+        going = set()
         for path in _within(folder):
             if is_unfinished_entry(path):
                 yield self._item(kind, path, "was never finished")
             elif is_entry(path):
                 if problem := entry_problem(path, self._unused):
+                    going.add(path)
                     yield self._item(kind, path, problem)
-            elif path.name != COMPILED:
+            elif path.name not in (COMPILED, CONTENTS_OF_ENTRIES) or path.is_symlink():
                 self._leave(path)
+        known = folder / CONTENTS_OF_ENTRIES
+        if known.is_dir() and not known.is_symlink():
+            for path in _within(known):
+                entry = folder / path.name
+                if not is_named_as_entry(path):
+                    self._leave(path)
+                elif entry in going or not entry.exists():
+                    yield self._item(kind, path, "the entry that it describes is gone, or goes")
 
     def _artifacts(self, folder: Path, kind: Kind) -> Iterator[Item]:
         for path in steps_made(folder, self._leave):
             if str(path.relative_to(folder)) in self._unused:
-                yield self._item(kind, path, "no run that stays refers to it")
+                yield self._item(kind, path, "no run that stays made it or refers to it")
 
     @cached_property
     def _unused(self) -> frozenset[str]:
-        """What steps have made and no run refers to that stays, by its place among the artifacts.
+        """What no run that stays has made or refers to, by its place among the artifacts.
 
-        A reference to a folder is one to all that is in it. A step that made no artifact is not
-        referred to; it goes with what the other steps of its run have made.
+        A reference to a folder is one to all that is in it.
         """
         folder = self.root / ARTIFACTS
         if folder.is_symlink() or not folder.is_dir():
             return frozenset()
         used = {name for run in self.staying for name in run.artifacts}
-        runs_used = {name.partition("/")[0] for name in used}
+        makers = {run.name for run in self.staying}
         unused = set()
         for path in steps_made(folder):
             name = path.relative_to(folder)
-            if not used.isdisjoint(map(str, (name, *name.parents))):
-                continue
-            if made_nothing(path) and name.parts[0] in runs_used:
+            is_used = not used.isdisjoint(map(str, (name, *name.parents)))
+            if is_used or maker_of(folder / name.parts[0]) in makers:
                 continue
             if self._is_old(tree_facts(path).newest):
                 unused.add(str(name))
@@ -230,7 +248,7 @@ class _Planner:
 
     def _checkpoints(self, folder: Path, kind: Kind) -> Iterator[Item]:
         oldest = min((run.started or 0.0 for run in self.staying), default=self.now)
-        for path in _within(folder):
+        for path in places_of_checkpoints(folder):
             used = tree_facts(path).newest
             if not looks_like_checkpoints(path):
                 self._leave(path)

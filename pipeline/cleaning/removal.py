@@ -17,6 +17,7 @@ from frhead_core.errors import InputError
 from frhead_core.progress import SILENT, Reporter, reporting
 from pipeline.cleaning.plan import REMOVED, Cleaning, Item
 from pipeline.cleaning.shared_things import CHECKPOINT_LOCK
+from pipeline.run_folder import MAKER
 
 
 def remove(cleaning: Cleaning, reporter: Reporter = SILENT) -> None:
@@ -51,6 +52,7 @@ def _remove(item: Item, work_directory: Path, reporter: Reporter) -> None:
         item.path.unlink(missing_ok=True)
     elif item.kind == "checkpoints":
         _remove_checkpoints(item.path, kind_folder, reporter)
+        _remove_empty(item.path.parent, kind_folder)
     else:
         _move_and_remove(item.path, kind_folder)
         _remove_empty(item.path.parent, kind_folder)
@@ -78,9 +80,11 @@ def _move_and_remove(path: Path, kind_folder: Path) -> None:
 
 
 def _remove_empty(folder: Path, kind_folder: Path) -> None:
-    """Remove a folder and those above it as long as nothing is left in them."""
+    """Remove a folder and those above it as long as nothing is left in them but who made it."""
     while folder.is_relative_to(kind_folder) and folder != kind_folder:
         try:
+            if [path.name for path in folder.iterdir()] == [MAKER]:
+                (folder / MAKER).unlink()
             folder.rmdir()
         except OSError:
             return

@@ -11,15 +11,18 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from pipeline.cleaning.known_runs import STEP_ARTIFACTS
+from pipeline.run_folder import FETCHED, MAKER, MIRRORS
 
 CHECKPOINT_LOCK = "lock"
 _ANY_RUN = "frhead-2000-01-01-00-00-00-000000"
 _ENTRY = re.compile(r"[0-9a-f]{64}\.json")
 _UNFINISHED_ENTRY = re.compile(r"\.kfp_cache_.*\.tmp")
 _LOOP = re.compile(r"for-loop-\d+-iteration-\d+")
+_MIRROR = re.compile(r"[0-9a-f]{16}")
 _CHECKPOINTS = re.compile(r"[0-9a-f]{32}|prepare-[0-9a-f]{16}")
 _IN_CHECKPOINTS = re.compile(
     r"lock|checkpoint\.pt|best-epoch-\d+\.safetensors|tensorboard|\..+\.part|journal\.jsonl|files"
+    r"|\.kept\.json|\.outbox|\.arriving"
 )
 
 
@@ -28,13 +31,14 @@ def is_unfinished_entry(path: Path) -> bool:
     return _UNFINISHED_ENTRY.fullmatch(path.name) is not None and not path.is_symlink()
 
 
+def is_named_as_entry(path: Path) -> bool:
+    """Whether this is a file with the name of an entry of the cache, or of what describes one."""
+    return _ENTRY.fullmatch(path.name) is not None and path.is_file() and not path.is_symlink()
+
+
 def is_entry(path: Path) -> bool:
     """Whether this is an entry of the cache."""
-    return (
-        _ENTRY.fullmatch(path.name) is not None
-        and not path.is_symlink()
-        and _places_of(path) is not None
-    )
+    return is_named_as_entry(path) and _places_of(path) is not None
 
 
 def entry_problem(path: Path, unused: Collection[str]) -> str | None:
@@ -81,14 +85,30 @@ def steps_made(
     for path in sorted(artifacts.iterdir()):
         if path.name.startswith("."):
             continue
-        if path.is_symlink() or not STEP_ARTIFACTS.fullmatch(f"{path.name}/step"):
+        if path.is_symlink():
             leave(path)
-        else:
+        elif path.name == FETCHED:
+            yield from _fetched_in(path, leave)
+        elif STEP_ARTIFACTS.fullmatch(f"{path.name}/step"):
             yield from _steps_in(path, leave)
+        else:
+            leave(path)
+
+
+def _fetched_in(folder: Path, leave: Callable[[Path], None]) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and STEP_ARTIFACTS.fullmatch(f"{FETCHED}/{path.name}"):
+            if path.is_symlink():
+                leave(path)
+            else:
+                yield path
+        else:
+            leave(path)
 
 
 def _steps_in(folder: Path, leave: Callable[[Path], None]) -> Iterator[Path]:
     inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    inside = [path for path in inside if path.name != MAKER]
     if folder.is_dir() and not inside:
         yield folder
     for path in inside:
@@ -102,9 +122,22 @@ def _steps_in(folder: Path, leave: Callable[[Path], None]) -> Iterator[Path]:
             leave(path)
 
 
-def made_nothing(step: Path) -> bool:
-    """Whether all that a step has made are values and no artifacts."""
-    return [path.name for path in step.iterdir()] == ["executor_output.json"]
+def maker_of(artifacts_of_a_run: Path) -> str | None:
+    """Name of the run that has made what lies in a folder; None if nobody has noted it."""
+    try:
+        return (artifacts_of_a_run / MAKER).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
+
+
+def places_of_checkpoints(folder: Path) -> Iterator[Path]:
+    """What lies in the folder of checkpoints, and in its mirrors of roots that are elsewhere."""
+    for path in sorted(folder.iterdir()):
+        is_mirror = path.name == MIRRORS or _MIRROR.fullmatch(path.name)
+        if is_mirror and path.is_dir() and not path.is_symlink():
+            yield from places_of_checkpoints(path)
+        elif not path.name.startswith("."):
+            yield path
 
 
 def looks_like_checkpoints(path: Path) -> bool:

@@ -125,9 +125,20 @@ def test_a_step_that_needs_more_memory_than_it_may_have_is_told_so(bench: Bench)
     assert end.exit_code != 0
     assert end.expected
     assert end.describe() == (
-        "the step used more than its 0.0625 GiB of memory. Give more: --memory"
+        "the step used more than its 0.0625 GiB of memory. Give more: --memory, or the profile"
     )
     assert bench.run(program, StepNeeds(memory=600 * MEBIBYTE))[0] == StepEnd(0)
+
+
+def test_cores_and_shared_memory_have_limits_too(bench: Bench) -> None:
+    # The share of every 100 ms, in the two forms that kernels have for it.
+    program = "cd /sys/fs/cgroup; cat cpu.max 2>/dev/null || cat cpu/cpu.cfs_quota_us"
+    end, log = bench.run(program, StepNeeds(cpus=0.5))
+    assert end == StepEnd(0)
+    assert log.split()[0] == "50000"
+
+    _, log = bench.run("df -k /dev/shm | tail -1", StepNeeds(shared_memory=32 * MEBIBYTE))
+    assert log.splitlines()[-1].split()[1] == str(32 * 1024)
 
 
 def test_a_container_sees_its_places_and_no_more(

@@ -45,9 +45,9 @@ def test_it_is_shown_and_only_removed_when_told_to(
     assert work.contents() == before
     assert not (work.path / "runs.lock").exists()
     rows = [line.split(maxsplit=2) for line in shown.splitlines()]
-    assert rows[0] == ["kind", "name", "why it can go".ljust(30) + "  size"]
+    assert rows[0] == ["kind", "name", "why it can go".ljust(41) + "  size"]
     assert rows[1][:2] == ["artifacts", f"artifacts/{step_name(0)}"]
-    assert rows[1][2] == "no run that stays refers to it  1.0 kB"
+    assert rows[1][2] == "no run that stays made it or refers to it  1.0 kB"
     assert rows[2][:2] == ["runs", run.name]
     assert "last used 50 days ago" in rows[2][2]
     assert "left alone:\nnotes.txt  is no folder with a run.json" in shown

@@ -107,6 +107,66 @@ def test_what_only_a_run_that_goes_refers_to_goes_with_it(work: WorkDirectory) -
     assert not plan(work, Policy(keep=1)).items
 
 
+def test_runs_have_any_name_and_are_ordered_by_when_they_started(work: WorkDirectory) -> None:
+    runs = [work.run(age) for age in (10, 20, 30)]
+    named = [run.rename(work.path / name) for run, name in zip(runs, "abc", strict=True)]
+    work.artifact(step_name(0), age=30)
+
+    assert {item.path for item in plan(work, Policy(kinds=["runs"], keep=2)).items} == {named[2]}
+
+
+def test_what_a_run_that_stays_has_made_stays_also_where_it_says_nothing_of_it(
+    work: WorkDirectory,
+) -> None:
+    """As what a step made that failed; and who has made it goes with it."""
+    made = work.artifact(step_name(0), age=30)
+    run = work.run(30)
+    maker = made.parents[1] / "run.txt"
+    maker.write_text(run.name)
+    make_older(made.parents[1], 30)
+    assert not plan(work).items
+    assert not plan(work).left_alone
+
+    remove(plan(work, Policy(keep=0)))
+    assert [path.name for path in (work.path / "artifacts").iterdir()] == []
+    maker.parent.mkdir()  # an interruption left this
+    maker.write_text(run.name)
+    assert names(plan(work)) == {f"artifacts/{maker.parent.name}"}
+    remove(plan(work))
+    assert not maker.parent.exists()
+
+
+def test_what_was_fetched_from_object_storage_and_is_kept_for_it(work: WorkDirectory) -> None:
+    """Artifacts of a pipeline root, what is known of their contents, mirrors of checkpoints."""
+    used, unused = f"fetched/{OLD}", f"fetched/{NEW}"
+    for name in (used, unused):
+        (work.artifact(name, age=50) / ".lock").touch()
+    make_older(work.path / "artifacts", 50)
+    contents = work.path / "cache" / "contents"
+    contents.mkdir()
+    described = {name: contents / work.entry_path(name).name for name in (used, unused, "gone")}
+    for path in described.values():
+        path.write_text("{}")
+    mirror = work.checkpoints(f"mirrors/0123456789abcdef/{OLD}", age=50)
+    (mirror / ".kept.json").write_text("{}")
+    make_older(mirror, 50)
+    newer = work.checkpoints(f"mirrors/0123456789abcdef/{NEW}", age=5)
+    work.run(40, uses=[used])
+
+    cleaning = plan(work)
+    assert not cleaning.left_alone
+    assert {item.path for item in cleaning.items} == {
+        work.artifact_path(unused),
+        work.entry_path(unused),
+        described[unused],
+        described["gone"],
+        mirror,
+    }
+    remove(cleaning)
+    assert described[used].exists() and newer.exists() and not mirror.exists()
+    assert not plan(work).items
+
+
 @pytest.mark.parametrize("fact", ["output", "given", "champions", "raw"])
 def test_a_run_stays_as_long_as_another_one_uses_something_in_it(
     work: WorkDirectory, fact: str
@@ -274,10 +334,9 @@ def test_nothing_is_moved_to_where_a_link_leads(work: WorkDirectory, tmp_path: P
 
 
 def test_what_is_not_recognised_is_left_alone(work: WorkDirectory) -> None:
-    noted, renamed, unread, queued, extra = (work.run(age) for age in (10, 20, 30, 40, 50))
+    noted, unread, queued, extra = (work.run(age) for age in (10, 30, 40, 50))
     (noted / "results" / "notes.txt").write_text("years of work")
     (extra / "thesis").mkdir()
-    (renamed.rename(work.path / "the-good-one"))
     (queued / "run.json").write_text('{"status": "waiting"}')
     for folder in (queued, extra, noted):
         make_older(folder, 10)
@@ -305,7 +364,6 @@ def test_what_is_not_recognised_is_left_alone(work: WorkDirectory) -> None:
     assert cleaning.left_alone == {
         noted.name: "holds what no run makes: results/notes.txt",
         extra.name: "holds what no run makes: thesis",
-        "the-good-one": "does not have the name that a run gives itself",
         unread.name: "its run.json cannot be read",
         queued.name: "is waiting",
         "raw.zip": "is no folder with a run.json",
