@@ -131,12 +131,12 @@ class RunFolder:
 def maker_file(artifacts: Path, place: object) -> Path | None:
     """The file that names the run which made an artifact; None for what is no such artifact.
 
-    kfp puts all that a run makes into one folder below ``artifacts``, whose name is its own.
+    It lies beside it, in the folder of what one step has made, and goes when that goes.
     """
     path = Path(str(place))
-    if not path.is_relative_to(artifacts) or path == artifacts:
+    if not path.is_relative_to(artifacts) or len(path.relative_to(artifacts).parts) < 3:
         return None
-    return artifacts / path.relative_to(artifacts).parts[0] / "run.txt"
+    return path.parent / "run.txt"
 
 
 def names_of_runs(benchmark: str) -> Iterator[str]:

@@ -31,6 +31,8 @@ _OF_THEIR_OWN = {
     "model.backbone": "--backbone",
 }
 _EPOCHS = "training.epochs"
+_HELD_OUT = "training.hold_out_validation"
+_SHORT = (*_OF_THEIR_OWN, _EPOCHS, _HELD_OUT)
 _PLAIN = {"parallel_modalities": 1, "processes": 1, "engine": "process"}
 """Options that say nothing with these values."""
 
@@ -109,8 +111,8 @@ def _changed(base: Any, other: Any, key: str = "") -> dict[str, Any]:
 
 
 def _options(settings: Mapping[str, Any]) -> Iterator[str]:
-    for key, value in settings.items():
-        if key == "training.hold_out_validation" and value is True:
+    for key, value in sorted(settings.items(), key=lambda setting: setting[0] not in _SHORT):
+        if key == _HELD_OUT and value is True:
             yield "--hold-out-validation"
         elif key == _EPOCHS:
             yield from ("--epochs", str(value))
