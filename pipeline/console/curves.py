@@ -16,7 +16,7 @@ from pipeline.console.step_facts import StepFacts, step_facts
 from pipeline.run_folder import RunFolder
 
 _MOST_HISTORY = 4 * 2**20
-_CHARTS = (("loss", "Loss"), ("top1", "Top-1 accuracy in percent"))
+_TOP1 = "Top-1 accuracy in percent"
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Curves:
     def charts(self) -> list[tuple[str, LineChart]]:
         """What can be drawn, each with its name."""
         drawn = (
-            (text, epoch_chart(self.histories, key, self.within if key == "loss" else None))
-            for key, text in _CHARTS
+            (text, epoch_chart(self.histories, key, within, may_be_logarithmic=key == "loss"))
+            for key, text, within in (("loss", "Loss", self.within), ("top1", _TOP1, None))
         )
         return [(text, chart) for text, chart in drawn if chart is not None]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,6 +10,8 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from frhead_core.config import Modality
+
+_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,18 @@ def _ends(tasks: Mapping[str, _Task]) -> set[str]:
     return {task.component for key, task in tasks.items() if key not in awaited}
 
 
-@lru_cache
+def prepare_definition() -> None:
+    """Have the pipeline's definition at hand before anyone asks, without waiting for it."""
+    threading.Thread(target=_definition, args=(False,), name="definition", daemon=True).start()
+
+
 def _definition(promotion: bool) -> Mapping[str, _Task]:
+    with _LOCK:  # kfp's compiler is for one thread at a time
+        return _compiled(promotion)
+
+
+@lru_cache
+def _compiled(promotion: bool) -> Mapping[str, _Task]:
     # They bring kfp, which takes seconds: nobody who only looks at a list waits for it.
     from frhead_core.config import MODALITIES, load_recipe  # noqa: PLC0415
     from pipeline.arguments import pipeline_arguments  # noqa: PLC0415

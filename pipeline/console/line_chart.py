@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,8 @@ Points = Sequence[tuple[float, float]]
 WIDTH, HEIGHT = 440, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 10, 34
 _TICKS = 7
+_MANY_TIMES = 20.0
+_SMALLEST = 1e-9
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class LineChart:
     lines: tuple[Line, ...]
     across: tuple[Tick, ...]
     upward: tuple[Tick, ...]
+    logarithmic: bool
     width: int = WIDTH
     height: int = HEIGHT
     left: int = _LEFT
@@ -61,6 +64,8 @@ def epoch_chart(
     histories: Mapping[Modality, Sequence[Mapping[str, float]]],
     key: str,
     within: Mapping[Modality, Points] | None = None,
+    *,
+    may_be_logarithmic: bool = False,
 ) -> LineChart | None:
     """A figure by epoch, and the same figure measured in training; None where there is none.
 
@@ -68,6 +73,7 @@ def epoch_chart(
         histories: Rows of ``history.jsonl`` by modality.
         key: The figure; ``train_<key>`` is the one measured in training.
         within: The figure of single batches, by how many epochs were done; it is drawn first.
+        may_be_logarithmic: Whether the upward axis is, where one value is many times another.
     """
     fields: tuple[tuple[Kind, str], ...] = (("training", f"train_{key}"), ("evaluated", key))
     series: dict[tuple[Modality, Kind], Points] = {
@@ -83,8 +89,10 @@ def epoch_chart(
     if not everything:
         return None
     epochs, values = zip(*everything, strict=True)
-    steps = _steps(min(values), max(values))
-    low, high = steps[0], steps[-1]
+    logarithmic = may_be_logarithmic and _SMALLEST <= min(values) < max(values) / _MANY_TIMES
+    steps = (_powers if logarithmic else _steps)(min(values), max(values))
+    scale: Callable[[float], float] = math.log10 if logarithmic else float
+    low, high = scale(steps[0]), scale(steps[-1])
     first: float = min(1.0, *epochs)
     last: float = max(2.0, *epochs)
 
@@ -92,7 +100,7 @@ def epoch_chart(
         return _LEFT + (WIDTH - _LEFT - _RIGHT) * (epoch - first) / (last - first)
 
     def upward(value: float) -> float:
-        return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * (value - low) / (high - low)
+        return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * (scale(value) - low) / (high - low)
 
     return LineChart(
         lines=tuple(
@@ -101,6 +109,7 @@ def epoch_chart(
         ),
         across=tuple(Tick(across(epoch), f"{epoch:g}") for epoch in _epochs(int(last))),
         upward=tuple(Tick(upward(step), f"{step:g}") for step in steps),
+        logarithmic=logarithmic,
     )
 
 
@@ -121,6 +130,19 @@ def _steps(low: float, high: float) -> list[float]:
     distance = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= wish)
     first, last = math.floor(low / distance), math.ceil(high / distance)
     return [round(place * distance, 12) for place in range(first, max(last, first + 1) + 1)]
+
+
+def _powers(low: float, high: float) -> list[float]:
+    """Round values from below ``low`` to above ``high``, each several times the one before."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    if last - first > 2:
+        distance = math.ceil((last - first) / (_TICKS - 1))
+        return [10.0**power for power in range(first, last + distance, distance)]
+    marks = [factor * 10.0**power for power in range(first, last) for factor in (1, 2, 5)]
+    marks.append(10.0**last)
+    begin = max(place for place, mark in enumerate(marks) if mark <= low or place == 0)
+    end = min(place for place, mark in enumerate(marks) if mark >= high or mark == marks[-1])
+    return marks[begin : end + 1]
 
 
 def _epochs(last: int) -> list[int]:

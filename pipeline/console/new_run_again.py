@@ -42,6 +42,16 @@ def values_of(folder: RunFolder, console: Path) -> dict[str, str]:
     Raises:
         InputError: If its record says too little.
     """
+    values, recipe = recorded_values(folder)
+    return values | (changes_of(recipe) or _as_file(recipe, console))
+
+
+def recorded_values(folder: RunFolder) -> tuple[dict[str, str], Recipe]:
+    """What to enter beside the recipe for the same run again, and the recipe.
+
+    Raises:
+        InputError: If its record says too little.
+    """
     path = folder.path / RECORD
     try:
         facts = json.loads(path.read_bytes())
@@ -59,7 +69,7 @@ def values_of(folder: RunFolder, console: Path) -> dict[str, str]:
         raise InputError(f"says too little of the run ({error})", file=path) from error
     if len(facts["modalities"]) == len(MODALITIES):
         values["modalities"] = ""
-    return values | (_changes(recipe) or _as_file(recipe, console))
+    return values, recipe
 
 
 def _how(how: Mapping[str, Any]) -> dict[str, str]:
@@ -76,8 +86,8 @@ def _how(how: Mapping[str, Any]) -> dict[str, str]:
     return values
 
 
-def _changes(recipe: Recipe) -> dict[str, str] | None:
-    """What makes the recipe from a benchmark's; None if nothing that can be entered does."""
+def changes_of(recipe: Recipe) -> dict[str, str] | None:
+    """What to enter to make the recipe of a benchmark's; None if nothing does."""
     if recipe.name not in benchmark_names():
         return None
     found = []

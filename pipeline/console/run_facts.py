@@ -23,15 +23,6 @@ class How(BaseModel):
     """How a run was run: what its results do not depend on."""
 
     output: Path | None = None
-    checkpoint_root: Path | None = None
-    parallel_modalities: int = 1
-    processes: int = 1
-    threads: int | None = None
-    accept_different_threads: bool = False
-    accept_different_processes: bool = False
-    engine: str = "process"
-    memory: int | None = None
-    images: dict[str, str] = {}
 
 
 class GivenModel(BaseModel):

@@ -89,4 +89,4 @@ class About:
 def about(folder: RunFolder, work_directory: Path) -> About:
     """What a run is."""
     facts = run_facts(folder)
-    return About(facts, facts.parsed_recipe(), command_of(facts, work_directory))
+    return About(facts, facts.parsed_recipe(), command_of(folder, work_directory))

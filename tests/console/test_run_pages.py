@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 
 import pytest
 
 from components.events import FILE_NAME, EventFile
-from frhead_core.config import load_recipe, override, recipe_from_json, recipe_to_json
+from frhead_core.config import Recipe, load_recipe, override, recipe_from_json, recipe_to_json
 from frhead_core.recipe_variants import as_variant
 from pipeline import options
 from pipeline.commands.run import command as run_command
 from pipeline.console.run_command import command_of
-from pipeline.console.run_facts import RunFacts, run_facts
+from pipeline.console.run_facts import run_facts
 from pipeline.run_folder import RunFolder
 from tests.console.conftest import FAILED, MARKUP, RUNNING, record, soup_of, write_step
 from tests.console.finished_run import MODALITIES, TINY, asked
@@ -201,7 +200,7 @@ def test_a_cached_step_leads_to_the_run_that_made_its_results(client, work_direc
     told = browser.get(f"/api/v1/runs/{RUNNING}/steps/denoise_skeletons").json()
     assert (told["state"], told["cached_from"], told["parameters"]) == ("cached", FAILED, {})
     said = words_by_step(soup_of(browser.get(f"/runs/{RUNNING}").text))
-    assert said["denoise_skeletons"].startswith("cached")
+    assert said["denoise_skeletons"] == "cached"
 
 
 def curves(program, run: str) -> dict:
@@ -275,41 +274,38 @@ FAST = as_variant(load_recipe("nw-ucla"), "fast")
     ],
 )
 def test_commands_give_the_recipe_that_was_run(recipe, tmp_path):
-    facts = RunFacts(recipe=recipe_to_json(recipe), raw="a b.zip", modalities=("joint",))
-    text = command_of(facts, tmp_path)
+    text = command_of(recorded(tmp_path, recipe), tmp_path)
     assert text is not None
     assert read_command(text)[0] == recipe
 
 
+def recorded(work_directory: Path, recipe: Recipe | str, **facts: object) -> RunFolder:
+    text = recipe if isinstance(recipe, str) else recipe_to_json(recipe)
+    usual = {"recipe": text, "given": {}, "champions": "", "how": {}}
+    return RunFolder(record(work_directory, "run", "failed", **usual | facts))
+
+
 def test_of_a_recipe_of_ones_own_no_command_is_claimed(tmp_path):
-    facts = RunFacts(recipe=recipe_to_json(load_recipe("demo")), raw="raw", modalities=("joint",))
-    own = json.loads(facts.recipe) | {"name": "mine"}
-    assert command_of(facts.model_copy(update={"recipe": json.dumps(own)}), tmp_path) is None
-    assert command_of(facts.model_copy(update={"recipe": "{}"}), tmp_path) is None
-    assert command_of(facts.model_copy(update={"raw": ""}), tmp_path) is None
+    own = recipe_to_json(load_recipe("demo")).replace('"name":"demo"', '"name":"mine"')
+    for place, text in enumerate((own, "{}", "no JSON")):
+        assert command_of(recorded(tmp_path / str(place), text), tmp_path) is None
 
 
 def test_other_options_of_the_run_are_in_the_command(tmp_path):
-    facts = RunFacts(
-        recipe=recipe_to_json(load_recipe("demo")),
+    folder = recorded(
+        tmp_path,
+        load_recipe("demo"),
         raw="one.zip,s3://bucket/two.zip",
-        modalities=("joint", "bone"),
-        given={"bone": {"directory": "models/bone"}},
+        given={"bone": {"directory": "models/bone", "digest": ""}},
         champions="champions",
-        how={
-            "processes": 2,
-            "memory": 2**30,
-            "images": {"data": "own:1"},
-            "accept_different_threads": True,
-        },
+        how={"processes": 2, "images": {"data": "own:1"}, "accept_different_threads": True},
     )
-    text = command_of(facts, tmp_path)
+    text = command_of(folder, tmp_path)
     for part in (
         "--raw one.zip --raw s3://bucket/two.zip",
         "--weights bone=models/bone",
         "--champions champions",
         "--processes 2",
-        "--memory 1073741824",
         "--image data=own:1",
         "--accept-different-threads",
     ):

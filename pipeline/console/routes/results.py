@@ -206,7 +206,7 @@ def _tenth(count: int, total: int) -> int:
 
 def _charts(results: RunResults) -> list[tuple[str, Any]]:
     charts = (
-        ("Loss", epoch_chart(results.histories, "loss")),
+        ("Loss", epoch_chart(results.histories, "loss", may_be_logarithmic=True)),
         ("Top-1 accuracy, percent", epoch_chart(results.histories, "top1")),
     )
     return [(title, chart) for title, chart in charts if chart is not None]

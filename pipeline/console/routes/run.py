@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 
 from pipeline.console.artifact_files import NotAnArtifactError, artifact_place, is_text
+from pipeline.console.dag_steps import prepare_definition
 from pipeline.console.dependencies import CheckedForm, Folder, Name, Record, Runs
 from pipeline.console.pages import page
 from pipeline.console.run_page import about, live
 from pipeline.console.step_log import MOST_BYTES, log_part
 from pipeline.console.step_page import output_place, step_details, value_text
 
-router = APIRouter(prefix="/runs/{name}", include_in_schema=False)
+
+@asynccontextmanager
+async def _prepared(_app: object) -> AsyncIterator[None]:
+    """Nobody has to wait for the first graph."""
+    prepare_definition()
+    yield
+
+
+router = APIRouter(prefix="/runs/{name}", include_in_schema=False, lifespan=_prepared)
 NEXT_OFFSET = "X-Next-Offset"
 
 
