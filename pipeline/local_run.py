@@ -28,7 +28,7 @@ from pipeline.dag import build_pipeline
 from pipeline.display import progress_of
 from pipeline.given_models import given_models
 from pipeline.local_engine import LocalEngine
-from pipeline.pipeline_root import NotStoredError, usable_root
+from pipeline.pipeline_root import NotStoredError, PipelineRoot, usable_root
 from pipeline.raw_data import absolute
 from pipeline.results import PROMOTING, REPORTING, collect_results
 from pipeline.run_folder import RunFolder
@@ -136,10 +136,12 @@ def run_locally(run: LocalRun) -> Path:
     images, root = _images(run), usable_root(run.pipeline_root)
     folder = RunFolder.create(run.work_directory.resolve(), run.recipe.name)
     with work_lock.shared(folder.path.parent):
-        return _run_in(folder, run, images)
+        return _run_in(folder, run, images, root)
 
 
-def _run_in(folder: RunFolder, run: LocalRun, images: Mapping[str, str]) -> Path:
+def _run_in(
+    folder: RunFolder, run: LocalRun, images: Mapping[str, str], root: PipelineRoot | None
+) -> Path:
     print(f"run {folder.name} in {folder.path}\n{_summary(run)}", flush=True)
     arguments = pipeline_arguments(run.recipe, run.modalities, run.given)
     engine = LocalEngine(folder, _step_runner(run, folder), root)

@@ -29,7 +29,7 @@ from pipeline.pipeline_root import (
     UnusableResultError,
     stored_files,
 )
-from pipeline.run_folder import RunFolder
+from pipeline.run_folder import CONTENT_SUFFIX, FETCHED, RunFolder
 
 Outputs = dict[str, Any]
 T = TypeVar("T")
@@ -54,8 +54,7 @@ class RemoteCache(LocalCache):  # type: ignore[misc]
         reporting: Callable[[], AbstractContextManager[Reporter]],
     ) -> None:
         super().__init__(str(folder.cache))
-        self._records = folder.cache / "contents"
-        self._fetched = folder.artifacts / "fetched"
+        self._folder = folder
         self._root = root
         self._reporting = reporting
         self._root_keys: dict[str, str] = {}  # by local key
@@ -110,7 +109,8 @@ class RemoteCache(LocalCache):  # type: ignore[misc]
                 step = self._root.find(self._root_keys[key])
                 if step is None:
                     return None
-                places = self._root.fetch(step, self._fetched / step.digest[:32], reporter)
+                place = self._folder.artifacts / f"{FETCHED}-{step.digest[:32]}" / "step"
+                places = self._root.fetch(step, place, reporter)
             except UnusableResultError as error:
                 reporter.message(f"{error}; what it belongs to is made anew")
                 return None
@@ -157,7 +157,7 @@ class RemoteCache(LocalCache):  # type: ignore[misc]
             return None
 
     def _record(self, key: str) -> Path:
-        return self._records / f"{key}.json"
+        return self._folder.cache / f"{key}{CONTENT_SUFFIX}"
 
     def _note_contents(self, step: StoredStep, outputs: Outputs) -> None:
         for name, artifact in step.artifacts.items():

@@ -20,10 +20,11 @@ from components import lifeline
 from components.events import FILE_NAME
 from pipeline.cleaning.tree_facts import tree_facts
 from pipeline.results import RESULTS_CONTENTS
-from pipeline.run_folder import CONTENTS, KFP_LOG, RECORD
+from pipeline.run_folder import CONTENTS, FETCHED, KFP_LOG, RECORD
 
 STEP_ARTIFACTS = re.compile(
-    r"frhead-\d{4}(?:-\d\d){5}-\d{6}/(?:for-loop-\d+-iteration-\d+/)*[a-z][a-z0-9-]*"
+    rf"(?:frhead-\d{{4}}(?:-\d\d){{5}}-\d{{6}}|{FETCHED}-[0-9a-f]{{32}})/"
+    r"(?:for-loop-\d+-iteration-\d+/)*[a-z][a-z0-9-]*"
 )
 """What one step has made, by its place in the folder of artifacts."""
 

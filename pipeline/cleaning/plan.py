@@ -16,6 +16,7 @@ from typing import Literal, get_args
 
 from pipeline.cleaning.known_runs import KnownRun
 from pipeline.cleaning.shared_things import (
+    described_entry,
     entry_problem,
     is_entry,
     is_unfinished_entry,
@@ -194,8 +195,8 @@ class _Planner:
         for path in _within(folder):
             if is_unfinished_entry(path):
                 yield self._item(kind, path, "was never finished")
-            elif is_entry(path):
-                if problem := entry_problem(path, self._unused):
+            elif (entry := path if is_entry(path) else described_entry(path)) is not None:
+                if problem := entry_problem(entry, self._unused):
                     yield self._item(kind, path, problem)
             elif path.name != COMPILED:
                 self._leave(path)

@@ -11,6 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from pipeline.cleaning.known_runs import STEP_ARTIFACTS
+from pipeline.run_folder import CONTENT_SUFFIX
 
 CHECKPOINT_LOCK = "lock"
 _ANY_RUN = "frhead-2000-01-01-00-00-00-000000"
@@ -37,14 +38,23 @@ def is_entry(path: Path) -> bool:
     )
 
 
+def described_entry(path: Path) -> Path | None:
+    """The entry of the cache that this file describes; None if it is no such file."""
+    entry = path.with_suffix(".json")
+    is_one = path.suffix == CONTENT_SUFFIX and _ENTRY.fullmatch(entry.name) is not None
+    return entry if is_one and not path.is_symlink() else None
+
+
 def entry_problem(path: Path, unused: Collection[str]) -> str | None:
-    """Why an entry of the cache is of no use; None if it is.
+    """Why an entry of the cache, or what describes it, is of no use; None if it is.
 
     Args:
         path: The entry.
         unused: What no run refers to, by its place among the artifacts.
     """
-    places = _places_of(path) or []
+    places = _places_of(path)
+    if places is None:
+        return "there is no such entry"
     if any("://" not in place and not Path(place).exists() for place in places):
         return "what it leads to is not there any more"
     if any(name in unused for place in places for name in STEP_ARTIFACTS.findall(place)):

@@ -107,6 +107,22 @@ def test_what_only_a_run_that_goes_refers_to_goes_with_it(work: WorkDirectory) -
     assert not plan(work, Policy(keep=1)).items
 
 
+def test_what_was_fetched_goes_like_what_was_made(work: WorkDirectory) -> None:
+    name = f"fetched-{NEW}/step"
+    work.artifact(name, age=50)
+    (work.artifact_path(name) / ".lock").touch()
+    description = work.entry_path(name).with_suffix(".contents")
+    description.write_text("{}")
+    run = work.run(20, uses=[name])
+    cleaning = plan(work)
+    assert (names(cleaning), cleaning.left_alone) == (set(), {})
+
+    remove(plan(work, Policy(keep=0)))
+
+    left = (work.artifact_path(name).parent, description, work.entry_path(name), run)
+    assert not any(path.exists() for path in left)
+
+
 @pytest.mark.parametrize("fact", ["output", "given", "champions", "raw"])
 def test_a_run_stays_as_long_as_another_one_uses_something_in_it(
     work: WorkDirectory, fact: str
