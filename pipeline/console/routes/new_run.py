@@ -130,7 +130,8 @@ def _form(
         "again": again,
         "limit": request.app.state.settings.upload_limit,
     }
-    return page(request, "new_run.html", context, 200 if not context["mistakes"] else 422)
+    refused = bool(context["mistakes"]) and values.get("do") == "start"
+    return page(request, "new_run.html", context, 422 if refused else 200)
 
 
 @cache
