@@ -1,4 +1,4 @@
-"""Builds the step images, named by what goes into them.
+"""Builds the images, named by what goes into them.
 
 ``python images/build.py data trainer`` prints a name for each. The engine gets exactly the files
 that the name is a hash of, so equal names are equal contents; see ``pipeline/step_images.py``. It
@@ -20,9 +20,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from pipeline.step_images import (  # noqa: E402 - found once the checkout is on the path
-    IMAGES,
+    ALL_IMAGES,
     REPOSITORY,
-    StepImage,
+    Image,
     content_files,
     image_name,
 )
@@ -41,7 +41,7 @@ def build_context(files: Iterable[Path], root: Path) -> bytes:
 
 
 def build_command(
-    image: StepImage, name: str, arguments: Mapping[str, str], options: argparse.Namespace
+    image: Image, name: str, arguments: Mapping[str, str], options: argparse.Namespace
 ) -> list[str]:
     """The docker command line that builds the image from an archive on its standard input."""
     command = [options.docker, "build", "--file", image.dockerfile, "--tag", name]
@@ -56,7 +56,7 @@ def build_command(
     return [*command, "-"]
 
 
-def build_arguments(image: StepImage, options: argparse.Namespace) -> dict[str, str]:
+def build_arguments(image: Image, options: argparse.Namespace) -> dict[str, str]:
     """What decides the content of the image, where it is not the Dockerfile's default."""
     given = {
         "BASE_IMAGE": options.base_image,
@@ -81,7 +81,7 @@ def source_revision() -> str:
     return described.stdout.strip() or "unknown"
 
 
-def build(image: StepImage, options: argparse.Namespace) -> str:
+def build(image: Image, options: argparse.Namespace) -> str:
     """Build an image unless the engine has it.
 
     Returns:
@@ -107,10 +107,11 @@ def build(image: StepImage, options: argparse.Namespace) -> str:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
-        description="Build step images and print their names.",
+        description="Build images and print their names.",
         epilog="Example: python images/build.py data trainer",
     )
-    parser.add_argument("images", nargs="+", choices=sorted(IMAGES), metavar="{data,trainer}")
+    parser.add_argument("images", nargs="+", choices=sorted(ALL_IMAGES), metavar="IMAGE",
+                        help=" or ".join(sorted(ALL_IMAGES)))  # fmt: skip
     parser.add_argument("--repository", default=REPOSITORY, help="prefix of the names")
     parser.add_argument("--base-image", default="", help="in place of python:3.11-slim")
     parser.add_argument("--torch-version", default="", help="in place of that of constraints.txt")
@@ -128,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         for name in options.images:
-            print(build(IMAGES[name], options), flush=True)
+            print(build(ALL_IMAGES[name], options), flush=True)
     except subprocess.CalledProcessError as error:
         return int(error.returncode)
     except FileNotFoundError as error:

@@ -1,6 +1,6 @@
-"""The images that steps run in, each named by a hash of what goes into it.
+"""The images that steps run in, and that of the console, each named by what goes into it.
 
-An image's name is part of the cache key of its steps. So an image holds, and its tag is made of, no
+A step image's name is part of the cache key of its steps. So it holds, and its tag is made of, no
 more than its steps use: their source, the exact versions of packages, and how it is built. A change
 to documentation, to the command line or to a step of the other image leaves the name as it is.
 
@@ -20,29 +20,32 @@ from pipeline.code_version import package_root, source_files
 REPOSITORY = "frhead-pipeline"
 _SHARED = ("LICENSE", "constraints.txt", "images/requirements.py", "pyproject.toml")
 _TAG_LENGTH = 16
+_LEFT_OUT = (".md", ".pyc")  # by .dockerignore too
 
 
 @dataclass(frozen=True)
-class StepImage:
+class Image:
     """One of the images.
 
     Attributes:
         name: What it is called.
         dockerfile: How it is built, in a checkout.
         steps: The steps that run in it.
-        arguments: Build arguments that decide what it holds, and their defaults.
+        arguments: Build arguments that decide what it holds.
+        packages: Of the project, which it holds whole.
     """
 
     name: str
     dockerfile: str
     steps: tuple[str, ...]
     arguments: tuple[str, ...]
+    packages: tuple[str, ...] = ()
 
 
 IMAGES = {
     image.name: image
     for image in (
-        StepImage(
+        Image(
             "data",
             "images/Dockerfile",
             (
@@ -53,7 +56,7 @@ IMAGES = {
             ),
             ("BASE_IMAGE",),
         ),
-        StepImage(
+        Image(
             "trainer",
             "Dockerfile.gpu",
             ("train_modality", "evaluate_modality", "ensemble_modalities", "promote_model"),
@@ -61,6 +64,16 @@ IMAGES = {
         ),
     )
 }
+"""Those of the steps."""
+
+CONSOLE = Image(
+    "console",
+    "images/console.Dockerfile",
+    (),
+    ("BASE_IMAGE",),
+    ("components", "frhead_core", "pipeline"),
+)
+ALL_IMAGES = IMAGES | {CONSOLE.name: CONSOLE}
 
 
 def is_checkout(root: Path) -> bool:
@@ -68,16 +81,26 @@ def is_checkout(root: Path) -> bool:
     return all((root / image.dockerfile).is_file() for image in IMAGES.values())
 
 
-def content_files(image: StepImage, root: Path) -> Iterator[Path]:
+def content_files(image: Image, root: Path) -> Iterator[Path]:
     """Files that decide what the image holds, relative to ``root``, in a fixed order."""
     sources = set().union(
-        *(source_files(f"components.{step}.component", root) for step in image.steps)
+        *(source_files(f"components.{step}.component", root) for step in image.steps),
+        *(_files_of(root / package) for package in image.packages),
     )
     others = {root / name for name in (*_SHARED, image.dockerfile)}
     yield from sorted(path.relative_to(root) for path in sources | others)
 
 
-def content_tag(image: StepImage, arguments: Mapping[str, str], root: Path) -> str:
+def _files_of(folder: Path) -> set[Path]:
+    """Everything in a package that an installation has, but texts for people."""
+    return {
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix not in _LEFT_OUT and "__pycache__" not in path.parts
+    }
+
+
+def content_tag(image: Image, arguments: Mapping[str, str], root: Path) -> str:
     """Hash of names and contents of the files, and of the build arguments that are not empty."""
     digest = hashlib.sha256()
     for path in content_files(image, root):
@@ -90,7 +113,7 @@ def content_tag(image: StepImage, arguments: Mapping[str, str], root: Path) -> s
 
 
 def image_name(
-    image: StepImage,
+    image: Image,
     root: Path | None = None,
     repository: str = REPOSITORY,
     arguments: Mapping[str, str] | None = None,

@@ -15,10 +15,17 @@ from types import ModuleType
 import pytest
 
 from components.images import DATA_IMAGE, TRAINER_IMAGE
-from pipeline.step_images import IMAGES, StepImage, content_files, content_tag, image_name
+from pipeline.step_images import (
+    ALL_IMAGES,
+    IMAGES,
+    Image,
+    content_files,
+    content_tag,
+    image_name,
+)
 
 ROOT = Path(__file__).parents[1]
-BOTH = pytest.mark.parametrize("image", IMAGES.values(), ids=IMAGES)
+EACH = pytest.mark.parametrize("image", ALL_IMAGES.values(), ids=ALL_IMAGES)
 
 
 def load(name: str) -> ModuleType:
@@ -39,18 +46,18 @@ def checkout(tmp_path: Path) -> Path:
     """A copy of everything that goes into the images, and some more."""
     for folder in ("components", "frhead_core", "pipeline"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    for image in IMAGES.values():
+    for image in ALL_IMAGES.values():
         for path in content_files(image, ROOT):
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / path, tmp_path / path)
     return tmp_path
 
 
-def text_of(image: StepImage) -> str:
+def text_of(image: Image) -> str:
     return (ROOT / image.dockerfile).read_text(encoding="utf-8")
 
 
-def copied(image: StepImage) -> set[str]:
+def copied(image: Image) -> set[str]:
     """Sources of the COPY instructions that read the build context."""
     lines = re.findall(r"^COPY (?!--from)(.+)$", text_of(image), re.MULTILINE)
     return {source.removeprefix("./") for line in lines for source in line.split()[:-1]}
@@ -59,32 +66,34 @@ def copied(image: StepImage) -> set[str]:
 @pytest.mark.parametrize(
     ("changed", "names_changed"),
     [
-        ("frhead_core/data/extraction.py", {"data"}),
-        ("frhead_core/training/loop.py", {"trainer"}),
-        ("frhead_core/models/ctrgcn.py", {"trainer"}),
-        ("frhead_core/evaluation/report.py", {"trainer"}),
-        ("components/runtime.py", {"data", "trainer"}),
-        ("constraints.txt", {"data", "trainer"}),
+        ("frhead_core/data/extraction.py", {"data", "console"}),
+        ("frhead_core/training/loop.py", {"trainer", "console"}),
+        ("frhead_core/models/ctrgcn.py", {"trainer", "console"}),
+        ("frhead_core/evaluation/report.py", {"trainer", "console"}),
+        ("components/runtime.py", {"data", "trainer", "console"}),
+        ("constraints.txt", {"data", "trainer", "console"}),
         ("images/Dockerfile", {"data"}),
+        ("images/console.Dockerfile", {"console"}),
         ("components/train_modality/README.md", set()),
-        ("components/train_modality/metadata.yaml", set()),
-        ("pipeline/cli.py", set()),
+        ("components/train_modality/metadata.yaml", {"console"}),
+        ("pipeline/cli.py", {"console"}),
+        ("pipeline/console/templates/base.html", {"console"}),
     ],
 )
 def test_a_name_changes_with_what_its_steps_use(
     checkout: Path, changed: str, names_changed: set[str]
 ) -> None:
-    before = {name: content_tag(image, {}, checkout) for name, image in IMAGES.items()}
+    before = {name: content_tag(image, {}, checkout) for name, image in ALL_IMAGES.items()}
     with (checkout / changed).open("a", encoding="utf-8") as file:
         file.write("\n# changed\n")
 
-    after = {name: content_tag(image, {}, checkout) for name, image in IMAGES.items()}
+    after = {name: content_tag(image, {}, checkout) for name, image in ALL_IMAGES.items()}
 
-    assert {name for name in IMAGES if before[name] != after[name]} == names_changed
+    assert {name for name in ALL_IMAGES if before[name] != after[name]} == names_changed
 
 
-@BOTH
-def test_a_name_follows_its_build_arguments_alone(image: StepImage) -> None:
+@EACH
+def test_a_name_follows_its_build_arguments_alone(image: Image) -> None:
     plain = content_tag(image, {}, ROOT)
     assert re.fullmatch(r"[0-9a-f]{16}", plain)
     tags = {content_tag(image, {name: "x"}, ROOT) for name in image.arguments}
@@ -93,8 +102,8 @@ def test_a_name_follows_its_build_arguments_alone(image: StepImage) -> None:
     assert content_tag(image, {"SOURCE_REVISION": "x"}, ROOT) == plain
 
 
-@BOTH
-def test_what_is_copied_is_there(image: StepImage) -> None:
+@EACH
+def test_what_is_copied_is_there(image: Image) -> None:
     files = [path.as_posix() for path in content_files(image, ROOT)]
     for source in copied(image):
         assert any(path == source or path.startswith(f"{source}/") for path in files), source
@@ -106,11 +115,11 @@ def test_build_context_of_a_plain_build_holds_what_is_copied_and_no_more() -> No
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert "*" in lines
     allowed = {line.removeprefix("!") for line in lines if line.startswith("!")}
-    assert allowed == set.union(*map(copied, IMAGES.values()))
+    assert allowed == set.union(*map(copied, ALL_IMAGES.values()))
 
 
-@BOTH
-def test_image_runs_without_rights_and_says_where_it_is_from(image: StepImage) -> None:
+@EACH
+def test_image_runs_without_rights_and_says_where_it_is_from(image: Image) -> None:
     text = text_of(image)
     final_stage = text[text.rindex("\nFROM ") :]
     assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", final_stage, re.MULTILINE)

@@ -279,6 +279,47 @@ def test_the_console_starts_with_options_that_it_has(
     mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
     assert str(parsed["work_directory"]) in mounts
     assert console.TOKEN in [variable["name"] for variable in container["env"]]
+    assert parsed["only_cluster"], "its image can train nothing"
+    values = {each["name"]: each.get("value") for each in container["env"]}
+    assert Path(values["FRHEAD_PROFILE"]).parent.as_posix() in mounts
+    assert values["FRHEAD_KFP_ENDPOINT"].startswith("http://ml-pipeline.kubeflow")
+
+
+def test_the_console_finds_its_token_where_a_profile_says_that_it_is(
+    built: dict[Path, list[Object]],
+) -> None:
+    profile = read_profile(MANIFESTS / "profiles" / "gpu-cluster.yaml")
+    assert profile.kubeflow.login and profile.kubeflow.login.token_file
+    (deployment,) = of_kind(built[MANIFESTS / "console"], "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    (volume,) = [each for each in pod["volumes"] if "projected" in each]
+    (mount,) = [
+        each for each in pod["containers"][0]["volumeMounts"] if each["name"] == volume["name"]
+    ]
+    (source,) = volume["projected"]["sources"]
+    path = f"{mount['mountPath']}/{source['serviceAccountToken']['path']}"
+    assert path == str(profile.kubeflow.login.token_file)
+
+
+def test_the_rights_of_the_console_are_those_of_its_account_and_listed(
+    built: dict[Path, list[Object]],
+) -> None:
+    objects = built[MANIFESTS / "console"]
+    (deployment,) = of_kind(objects, "Deployment")
+    (account,) = of_kind(objects, "ServiceAccount")
+    (binding,) = of_kind(objects, "RoleBinding")
+    (role,) = of_kind(objects, "Role")
+    pod = deployment["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == account["metadata"]["name"]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    (subject,) = binding["subjects"]
+    assert (subject["name"], subject["namespace"]) == (
+        account["metadata"]["name"],
+        account["metadata"]["namespace"],
+    )
+    for rule in role["rules"]:
+        assert rule["apiGroups"] == ["pipelines.kubeflow.org"]
+        assert "*" not in rule["resources"] + rule["verbs"]
 
 
 def test_the_documentation_walks_through_what_is_there() -> None:

@@ -73,7 +73,7 @@ def command(
     import uvicorn
 
     from pipeline.console.app import create_app
-    from pipeline.console.settings import ConsoleSettings
+    from pipeline.console.settings import FORM_LIMIT, UPLOAD_LIMIT, ConsoleSettings
 
     settings = ConsoleSettings(
         work_directory=work_directory,
@@ -85,6 +85,7 @@ def command(
         only_cluster=only_cluster,
         champions=champions,
         concurrency=concurrency,
+        upload_limit=FORM_LIMIT if only_cluster else UPLOAD_LIMIT,
     )
     app = create_app(settings)
     click.echo(f"console: http://{host}:{port}{prefix}/  (Ctrl-C ends it, and no run)")

@@ -12,7 +12,10 @@ from frhead_core.errors import InputError
 if TYPE_CHECKING:
     from pipeline.console.cluster import Cluster
 
-_GIBIBYTE = 2**30
+UPLOAD_LIMIT = 8 * 2**30
+"""The largest request in bytes: raw data."""
+FORM_LIMIT = 16 * 2**20
+"""The same where nobody sends raw data."""
 SHORTEST_TOKEN = 16
 
 
@@ -38,7 +41,7 @@ class ConsoleSettings:
     port: int = 8080
     token: str | None = None
     prefix: str = ""
-    upload_limit: int = 8 * _GIBIBYTE
+    upload_limit: int = UPLOAD_LIMIT
     cluster: Cluster | None = None
     only_cluster: bool = False
     champions: str = ""

@@ -1,4 +1,4 @@
-"""One engine and one pair of images for all container tests of a worker.
+"""One engine and one set of images for all container tests of a worker.
 
 All of them are of one group, so that only one worker makes these.
 """
@@ -11,20 +11,20 @@ from collections.abc import Iterator
 import docker
 import pytest
 
-from pipeline.step_images import IMAGES
+from pipeline.step_images import ALL_IMAGES
 from tests.containers import engine
 
 
 @pytest.fixture(scope="session")
 def images() -> Iterator[dict[str, str]]:
-    """Names of the step images, built in an engine that ``DOCKER_HOST`` leads to."""
+    """Names of the images, built in an engine that ``DOCKER_HOST`` leads to."""
     with contextlib.ExitStack() as stack:
         own = not engine.answers()
         if own:
             engine.install_packages()
             patch = stack.enter_context(pytest.MonkeyPatch.context())
             patch.setenv("DOCKER_HOST", stack.enter_context(engine.own_engine()))
-        yield engine.build_images(tuple(IMAGES), own)
+        yield engine.build_images(tuple(ALL_IMAGES), own)
 
 
 @pytest.fixture(scope="session")

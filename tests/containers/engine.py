@@ -176,8 +176,12 @@ def download_packages(folder: Path) -> Path:
     torch = next(
         line for line in constraints.read_text().splitlines() if line.startswith("torch==")
     )
-    needed = [torch, *requirements(), *requirements("storage", "training")]
-    run(*download, "--constraint", constraints, *needed)
+    needed = [torch, *requirements(), *requirements("storage", "training", "pipeline", "console")]
+    # Its maker publishes the source alone, and a build without network can make no package of it.
+    source_only = [line for line in requirements("pipeline") if line.startswith("kfp-server-api")]
+    wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder]
+    run(*wheel, "--constraint", constraints, *source_only)
+    run(*download, "--find-links", folder, "--constraint", constraints, *needed)
     run(*download, "--no-deps", *requirements("executor"))
     return folder
 
@@ -188,7 +192,7 @@ def requirements(*extras: str) -> list[str]:
 
 
 def build_images(names: Sequence[str], own: bool) -> dict[str, str]:
-    """Build the step images; their names, as ``frhead run`` expects them."""
+    """Build images; their names, as ``frhead run`` expects them."""
     docker = docker_command()
     packages = Path(tempfile.mkdtemp(prefix="frhead-packages-"))
     script = [sys.executable, ROOT / "images/build.py", "--docker", docker, "--network", "host"]
