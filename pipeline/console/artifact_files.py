@@ -89,13 +89,15 @@ def artifact(folder: RunFolder, name: str, place: object) -> Artifact:
     text = ", ".join(map(str, place)) if isinstance(place, list) else str(place)
     try:
         root = artifact_place(folder, place)
-    except NotAnArtifactError:
+        known = [(path, path.stat().st_size) for path in _files(root)]
+        files = tuple(
+            ArtifactFile(
+                "" if path == root else path.relative_to(root).as_posix(), size, is_text(path)
+            )
+            for path, size in known[:MOST_FILES]
+        )
+    except (NotAnArtifactError, OSError):  # also while it is being removed
         return Artifact(name, text)
-    known = [(path, path.stat().st_size) for path in _files(root)]
-    files = tuple(
-        ArtifactFile("" if path == root else path.relative_to(root).as_posix(), size, is_text(path))
-        for path, size in known[:MOST_FILES]
-    )
     more, size = len(known) - len(files), sum(each for _, each in known)
     return Artifact(name, text, files, more, size, _maker(folder, root))
 

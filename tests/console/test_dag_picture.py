@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +41,10 @@ def test_arrows_say_nothing_twice():
     assert before["ensemble_modalities"] == ("evaluate_modality-joint", "evaluate_modality-bone")
     assert before["promote_model"] == ("ensemble_modalities",)
     assert before["train_modality-bone"] == ("transform_sequences",)
+
+
+def test_the_picture_in_the_documentation_shows_every_step():
+    text = (Path(__file__).parents[2] / "docs/images/dag.svg").read_text(encoding="utf-8")
+    for step in steps_of(MODALITIES, promotion=True):
+        assert f">{step.component}<" in text
+        assert step.modality is None or step.modality.replace("_", " ") in text
