@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,11 +33,12 @@ from pipeline.display import progress_of
 from pipeline.given_models import given_models
 from pipeline.local_engine import LocalEngine
 from pipeline.pipeline_root import NotStoredError, PipelineRoot, usable_root
+from pipeline.profile import read_profile
 from pipeline.raw_data import absolute
 from pipeline.results import PROMOTING, REPORTING, collect_results
 from pipeline.run_folder import MIRRORS, STARTED_BY, RunFolder
 from pipeline.step_images import rename_images
-from pipeline.step_limits import StepLimits
+from pipeline.step_limits import StepLimits, limits_of
 from pipeline.step_processes import StepProcesses
 from pipeline.step_runner import StepRunner
 
@@ -75,6 +77,7 @@ _HOW = (
     "engine",
     "memory",
     "images",
+    "profile",
     "pipeline_root",
 )
 """Fields of a LocalRun that its run.json says under ``how``."""
@@ -100,7 +103,7 @@ class LocalRun:
         champions: Where champions lie; empty to compare with none.
         engine: What steps run as: processes, or containers of a Docker engine on this machine.
         memory: The most that a container may use, in bytes; None for what its limits say.
-        limits: Of the containers of a step, by its name; those of the others are all there is.
+        profile: Cluster profile with the limits of the containers; None for all there is.
         images: Images to run in, "data" and "trainer"; the others are those of these sources.
         pipeline_root: Where in object storage results of steps are shared; empty for nowhere.
     """
@@ -122,13 +125,23 @@ class LocalRun:
     memory: int | None = None
     images: Mapping[str, str] = field(default_factory=dict)
     pipeline_root: str = ""
-    limits: Mapping[str, StepLimits] = field(default_factory=dict)
+    profile: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.limits and self.engine == "process":
+        if self.profile is not None and self.engine == "process":
             raise InputError(
                 "limits are for containers", field="--profile", hint="Give --engine docker as well"
             )
+        _ = self.limits  # which reads the profile before anything else is done
+
+    @cached_property
+    def limits(self) -> Mapping[str, StepLimits]:
+        """Limits of the containers of a step, by its name.
+
+        Raises:
+            RecipeError: If the profile is not valid.
+        """
+        return {} if self.profile is None else limits_of(read_profile(self.profile))
 
 
 def run_locally(run: LocalRun, name: str = "") -> Path:
@@ -242,8 +255,7 @@ def _facts(run: LocalRun) -> dict[str, Any]:
             for name, model in run.given.items()
         },
         "recipe": recipe_to_json(run.recipe),
-        "how": {name: _plain(getattr(run, name)) for name in _HOW}
-        | {"limits": {step: dataclasses.asdict(each) for step, each in run.limits.items()}},
+        "how": {name: _plain(getattr(run, name)) for name in _HOW},
     }
 
 
@@ -260,7 +272,6 @@ def local_run_of(facts: Mapping[str, Any], work_directory: Path) -> LocalRun:
             check_modality(name): str(model["directory"]) for name, model in facts["given"].items()
         }
         how = {name: facts["how"][name] for name in _HOW}
-        limits = {step: StepLimits(**each) for step, each in facts["how"].get("limits", {}).items()}
         raw, champions = raw_data(facts["raw"]), facts["champions"]
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
@@ -268,6 +279,7 @@ def local_run_of(facts: Mapping[str, Any], work_directory: Path) -> LocalRun:
         ) from error
     for name in ("output", "checkpoint_root"):
         how[name] = None if how[name] is None else raw_data(how[name])
+    how["profile"] = None if how["profile"] is None else Path(how["profile"])
     return LocalRun(
         recipe=recipe,
         modalities=modalities,
@@ -275,7 +287,6 @@ def local_run_of(facts: Mapping[str, Any], work_directory: Path) -> LocalRun:
         work_directory=work_directory,
         given=given_models(places, recipe, modalities) if places else {},
         champions=champions,
-        limits=limits,
         **how,
     )
 

@@ -17,7 +17,6 @@ from frhead_core.files import has_scheme
 if TYPE_CHECKING:
     from frhead_core.config import Modality, Recipe
     from pipeline.arguments import GivenModel
-    from pipeline.step_limits import StepLimits
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -200,9 +199,7 @@ _LOCAL_RUN_OPTIONS = (
     ),
     click.option(
         "--profile",
-        "limits",
         type=FILE,
-        callback=lambda context, option, file: _limits(file),
         help="Cluster profile whose limits of memory, cores and shared memory hold for containers "
         "as well (docs/cluster.md).",
     ),
@@ -352,24 +349,19 @@ def _pipeline_root(place: str) -> str:
 
 
 def _bytes(text: str | None) -> int | None:
-    """A size as Kubernetes writes it, in bytes; one in another way is told what it may mean."""
+    """A size as Kubernetes writes it, or bytes; one in another way is told what it may mean."""
     from pipeline.quantities import bytes_of
 
     if text is None:
         return None
+    if text.isdecimal() and int(text):
+        return int(text)
     try:
         return int(bytes_of(text))
     except ValueError as error:
         meant = re.fullmatch(r"([0-9.]+) *([kmgtp])i?b?", text.strip().lower())
         hint = f"; {meant[1]}{meant[2].upper()}i, perhaps?" if meant else ""
         raise click.BadParameter(f"{error}{hint}") from None
-
-
-def _limits(profile: Path | None) -> Mapping[str, StepLimits]:
-    from pipeline.profile import read_profile
-    from pipeline.step_limits import limits_of
-
-    return {} if profile is None else limits_of(read_profile(profile))
 
 
 def _image_names(texts: Sequence[str]) -> dict[str, str]:

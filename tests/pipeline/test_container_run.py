@@ -53,26 +53,29 @@ def test_a_profile_limits_each_kind_of_step(monkeypatch: pytest.MonkeyPatch) -> 
     assert needs["promote_model"].cpus == 4
 
 
-def test_the_limits_are_of_containers_decide_the_threads_and_are_in_the_record(
+def test_limits_are_of_containers_decide_the_threads_and_stay_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local_run.os, "sched_getaffinity", lambda _: set(range(64)))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    limits = limits_of(read_profile(GPU_CLUSTER))
     recipe = load_recipe("demo")
     with pytest.raises(InputError, match=r"--profile: limits are for containers.*--engine docker"):
-        LocalRun(recipe, ("joint",), tmp_path, tmp_path, limits=limits)
+        LocalRun(recipe, ("joint",), tmp_path, tmp_path, profile=GPU_CLUSTER)
+    with pytest.raises(InputError, match=r"none\.yaml: cannot be read"):
+        LocalRun(recipe, ("joint",), tmp_path, tmp_path, engine="docker", profile=Path("none.yaml"))
 
     run = LocalRun(
-        recipe, ("joint",), tmp_path, tmp_path, engine="docker", processes=4, limits=limits
+        *(recipe, ("joint",), tmp_path, tmp_path),
+        engine="docker",
+        processes=4,
+        profile=GPU_CLUSTER,
     )
     assert threads_of(run) == 8  # of 32 cores
-    assert threads_of(dataclasses.replace(run, limits={})) == 16
+    assert threads_of(dataclasses.replace(run, profile=None)) == 16
     assert threads_of(dataclasses.replace(run, threads=3)) == 3
     facts = json.loads(json.dumps(_facts(run)))
-    assert local_run_of(facts, tmp_path).limits == limits
-    del facts["how"]["limits"]  # of an earlier version
-    assert local_run_of(facts, tmp_path).limits == {}
+    assert local_run_of(facts, tmp_path).limits == run.limits
+    assert run.limits["promote_model"].cpus == 4
 
 
 @pytest.mark.parametrize(
@@ -116,6 +119,7 @@ def show(**given: object) -> None:
         ((), "process None {}"),
         (("--engine", "docker", "--memory", "8Gi"), f"docker {8 * 2**30} {{}}"),
         (("--memory", "8G"), f"process {8 * 10**9} {{}}"),
+        (("--memory", "1073741824"), f"process {2**30} {{}}"),
         (("--memory", "1.5Gi"), f"process {3 * 2**29} {{}}"),
         (
             ("--image", "data=a/b:1", "--image", "trainer=c:2"),
@@ -135,6 +139,7 @@ def test_options_of_containers(
     [
         (("--memory", "much"), '\'much\' is not a size like "16Gi" or "500Mi"$'),
         (("--memory", "0Gi"), "'0Gi' is not a size"),
+        (("--memory", "0"), "'0' is not a size"),
         (("--memory", "8g"), "'8g' is not a size like .*; 8Gi, perhaps?"),
         (
             ("--memory", "512m"),
