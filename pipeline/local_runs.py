@@ -104,7 +104,7 @@ class LocalRuns:
 
     def _folder(self, run_id: str) -> Path:
         folder = self.work_directory / run_id
-        alone = folder.parent == self.work_directory and run_id not in ("", ".", "..")
+        alone = folder.parent == self.work_directory and folder.name == run_id != ".."
         if not alone or not os.path.isfile(folder / RECORD):  # noqa: PTH113 - false for any text
             names = self._names()
             raise InputError(

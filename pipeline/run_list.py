@@ -137,4 +137,4 @@ def _matches(run: RunRecord, query: RunQuery) -> bool:
 
 def _searched(run: RunRecord) -> str:
     parts = (run.id, run.state, run.name, run.benchmark, run.backbone, run.started_by, run.error)
-    return "\n".join((*parts, *run.modalities, *run.details.values())).casefold()
+    return "\n".join((*parts, *run.modalities, run.details.get("raw", ""))).casefold()

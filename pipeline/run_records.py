@@ -111,7 +111,9 @@ def _record(folder: Path, values: Mapping[str, Any]) -> RunRecord:
 def _after(started: datetime | None, seconds: float | None) -> datetime | None:
     if started is None or seconds is None:
         return None
-    return started + timedelta(seconds=min(max(seconds, 0.0), _LONGEST_SECONDS))
+    if not 0 <= seconds <= _LONGEST_SECONDS:
+        raise ValueError(f"took {seconds} seconds")
+    return started + timedelta(seconds=seconds)
 
 
 def _error(steps: Sequence[Any]) -> str:

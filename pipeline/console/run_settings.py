@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from frhead_core.errors import InputError
+from pipeline.run_folder import RECORD
 
 _TOLD = ("benchmark", "raw", "modalities", "given", "champions", "how")
 NOT_SAID = "–"
@@ -47,12 +48,11 @@ def compared_settings(facts: Sequence[Mapping[str, Any]]) -> list[Setting]:
 
 
 def _settings(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield from _flat({name: facts[name] for name in _TOLD if name in facts})
-    if facts.get("recipe"):
-        try:
-            yield from _flat(json.loads(facts["recipe"]))
-        except (TypeError, ValueError, RecursionError) as error:
-            raise InputError(f"holds a damaged recipe ({error})", file="run.json") from error
+    try:
+        yield from _flat({name: facts[name] for name in _TOLD if name in facts})
+        yield from _flat(json.loads(facts.get("recipe") or "{}"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"holds damaged settings ({error})", file=RECORD) from error
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
@@ -61,7 +61,7 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         for key, each in value.items():
             yield from _flat(each, f"{name}.{key}" if name else str(key))
     else:
-        yield name, _text(value)
+        yield _text(name), _text(value)
 
 
 def _text(value: Any) -> str:
