@@ -35,8 +35,9 @@ from pipeline.local_engine import LocalEngine
 from pipeline.pipeline_root import NotStoredError, PipelineRoot, usable_root
 from pipeline.profile import read_profile
 from pipeline.raw_data import absolute
-from pipeline.results import PROMOTING, REPORTING, collect_results
-from pipeline.run_folder import MIRRORS, STARTED_BY, RunFolder
+from pipeline.results import PROMOTING, REPORTING, collect_results, read_accuracies
+from pipeline.run_folder import MIRRORS, RunFolder
+from pipeline.run_starter import started_by
 from pipeline.step_images import rename_images
 from pipeline.step_limits import StepLimits, limits_of
 from pipeline.step_processes import StepProcesses
@@ -182,13 +183,14 @@ def _run_in(
     rename_images(pipeline, images)
     begin = time.monotonic()
     folder.record(facts | {"status": "running"})  # and the lifeline is held from now on
-    status = "failed"
+    status, accuracies = "failed", {}
     try:
         with progress_of(folder.steps, sys.stdout):
             places = {"raw": str(absolute(run.raw)), "champions": run.champions}
             engine.run(pipeline, places)
         _raise_unless_complete(engine, folder, PROMOTING if promotion else REPORTING)
         results = collect_results(engine.outcomes, run.output or folder.results)
+        accuracies = read_accuracies(engine.outcomes)
         if engine.not_stored is not None:
             facts |= {"error": f"not all is in {root}: {engine.not_stored}"}
             raise NotStoredError(
@@ -202,6 +204,7 @@ def _run_in(
             | {
                 "status": "stopped" if engine.stopped else status,
                 "seconds": round(time.monotonic() - begin, 3),
+                "accuracies": accuracies,
                 "steps": [dataclasses.asdict(each) for each in engine.outcomes.values()],
             }
         )
@@ -245,8 +248,8 @@ def _summary(run: LocalRun) -> str:
 def _facts(run: LocalRun) -> dict[str, Any]:
     return {
         "benchmark": run.recipe.name,
+        "started_by": started_by(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "started_by": os.environ.get(STARTED_BY, ""),
         "raw": str(absolute(run.raw)),
         "champions": run.champions,
         "modalities": list(run.modalities),

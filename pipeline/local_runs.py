@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import os
 import signal
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast, get_args
 
 from components import lifeline
 from components.events import FILE_NAME, EventReader
@@ -18,6 +16,8 @@ from frhead_core.settings_files import closest
 from pipeline.display import StepState
 from pipeline.run_engine import ENDED, RunRecord, RunState, StepRecord, unknown_step
 from pipeline.run_folder import RECORD
+from pipeline.run_index import RunIndex, record_of, stamps
+from pipeline.run_records import living, read_facts, read_record, state_of
 from pipeline.step_processes import LOG_NAME
 
 
@@ -26,6 +26,10 @@ class LocalRuns:
     """The runs in a work directory."""
 
     work_directory: Path
+    _index: RunIndex = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_index", RunIndex(self.work_directory))
 
     @property
     def place(self) -> str:
@@ -33,10 +37,22 @@ class LocalRuns:
 
     def runs(self, limit: int) -> list[RunRecord]:
         newest = sorted(self._names(), reverse=True)[:limit]
-        return [_run_record(self.work_directory / name) for name in newest]
+        folders = [self.work_directory / name for name in newest]
+        return [living(folder, record_of(folder)) for folder in folders]
+
+    def all_runs(self) -> list[RunRecord]:
+        """All runs, newest first, without their steps; the second time only changes are read.
+
+        Raises:
+            InputError: If there is no work directory.
+        """
+        self._check_directory()
+        return self._index.records()
 
     def run(self, run_id: str) -> RunRecord:
-        return _run_record(self._folder(run_id), with_steps=True)
+        folder = self._folder(run_id)
+        run = living(folder, read_record(folder))
+        return dataclasses.replace(run, steps=tuple(_steps(folder, run.state)))
 
     def log(self, run_id: str, step: str) -> str:
         steps = self._folder(run_id) / "steps"
@@ -50,7 +66,7 @@ class LocalRuns:
         folder = self._folder(run_id)
         process = lifeline.holder(folder)
         if process is None:
-            raise InputError("is not running", file=folder, found=_run_record(folder).state)
+            raise InputError("is not running", file=folder, found=self._state(folder))
         os.kill(process, signal.SIGTERM)
 
     def retry(self, run_id: str, name: str = "") -> str:
@@ -66,30 +82,38 @@ class LocalRuns:
         from pipeline.local_run import local_run_of, run_locally  # noqa: PLC0415 - brings kfp
 
         folder = self._folder(run_id)
-        check_can_go_on(_run_record(folder))
+        check_can_go_on(living(folder, read_record(folder)))
         before = self._names()
-        run_locally(local_run_of(_read(folder), self.work_directory), name)
+        run_locally(local_run_of(read_facts(folder), self.work_directory), name)
         return name or max(self._names() - before)
 
-    def _names(self) -> set[str]:
+    def _state(self, folder: Path) -> RunState:
+        return living(folder, read_record(folder)).state
+
+    def _check_directory(self) -> None:
         if not self.work_directory.is_dir():
             raise InputError(
                 "there is no such work directory",
                 file=self.work_directory,
                 hint="Name it with --work-directory, or a cluster with --endpoint",
             )
-        return {path.parent.name for path in self.work_directory.glob(f"*/{RECORD}")}
+
+    def _names(self) -> set[str]:
+        self._check_directory()
+        return {name for name, _ in stamps(self.work_directory)}
 
     def _folder(self, run_id: str) -> Path:
-        names = self._names()
-        if run_id not in names:
+        folder = self.work_directory / run_id
+        alone = folder.parent == self.work_directory and folder.name == run_id != ".."
+        if not alone or not os.path.isfile(folder / RECORD):  # noqa: PTH113 - false for any text
+            names = self._names()
             raise InputError(
                 "there is no such run",
                 file=self.work_directory,
                 found=run_id,
                 hint=closest(run_id, names) or "`frhead runs list` lists them",
             )
-        return self.work_directory / run_id
+        return folder
 
 
 def check_can_go_on(run: RunRecord) -> None:
@@ -104,31 +128,6 @@ def check_can_go_on(run: RunRecord) -> None:
         )
 
 
-def _run_record(folder: Path, *, with_steps: bool = False) -> RunRecord:
-    values = _read(folder)
-    started = _moment(values.get("started"))
-    state = _state(values.get("status"))
-    if state == "running" and lifeline.holder(folder) is None:
-        state = "lost"
-    seconds = values.get("seconds")
-    failed = [step for step in values.get("steps", ()) if step.get("status") == "failed"]
-    errors = [f"{step['name']}: {step['error']}" for step in failed]
-    return RunRecord(
-        id=folder.name,
-        name=str(values.get("benchmark", folder.name)),
-        state=state,
-        started=started,
-        ended=started + timedelta(seconds=seconds) if started and seconds else None,
-        error="; ".join(errors) or str(values.get("error", "")),
-        details={
-            "raw": str(values.get("raw", "")),
-            "modalities": ", ".join(values.get("modalities", ())),
-            "folder": str(folder),
-        },
-        steps=tuple(_steps(folder, state)) if with_steps else (),
-    )
-
-
 def _steps(folder: Path, run_state: RunState) -> list[StepRecord]:
     steps = [_step(path.parent, run_state) for path in folder.glob(f"steps/*/{FILE_NAME}")]
     return sorted(steps, key=lambda step: step.started or datetime.max.replace(tzinfo=UTC))
@@ -138,7 +137,7 @@ def _step(folder: Path, run_state: RunState) -> StepRecord:
     known = StepState(folder.name)
     for event in EventReader(folder / FILE_NAME).read():
         known.take(event)
-    state = _state(known.status)
+    state = state_of(known.status)
     if state == "running" and run_state in ENDED:
         state = "lost"
     return StepRecord(
@@ -146,24 +145,5 @@ def _step(folder: Path, run_state: RunState) -> StepRecord:
     )
 
 
-def _state(text: Any) -> RunState:
-    return cast(RunState, text) if text in get_args(RunState) else "unknown"
-
-
 def _from_seconds(seconds: float) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if seconds else None
-
-
-def _moment(text: Any) -> datetime | None:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z") if isinstance(text, str) else None
-
-
-def _read(folder: Path) -> Mapping[str, Any]:
-    path = folder / RECORD
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"is not the record of a run ({error})", file=path) from error
-    if not isinstance(values, dict):
-        raise InputError("is not the record of a run", file=path)
-    return values

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from frhead_core.errors import InputError
-from frhead_core.evaluation.scores import ACCURACIES, holds_scores
+from frhead_core.evaluation.scores import ACCURACIES, ACCURACIES_JSON, holds_scores
 from frhead_core.files import replaced_directory
 
 REPORT = "report.html"
@@ -58,6 +59,15 @@ def collect_results(outcomes: Mapping[str, Outcome], output: Path) -> Path:
             hint="Free some space or choose another --output; the same command goes on",
         ) from error
     return output
+
+
+def read_accuracies(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
+    """The accuracies that the run reports, for its record: its results may be moved away."""
+    path = Path(outcomes[REPORTING].outputs["ensemble"]) / ACCURACIES_JSON
+    if not path.is_file():  # made in an image of an older version
+        return {}
+    accuracies: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return accuracies
 
 
 def _places(outcomes: Mapping[str, Outcome]) -> Iterator[tuple[str, str]]:

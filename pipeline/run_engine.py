@@ -40,6 +40,23 @@ class StepRecord:
 
 
 @dataclass(frozen=True)
+class Accuracy:
+    """Top-1 accuracy of a modality, or of the ensemble, on the test samples, in percent.
+
+    Attributes:
+        last: Of the last epoch.
+        best: Of the epoch that was kept as the best.
+        best_on: What that was chosen on: ``best_on_test`` or ``best_on_validation``.
+        published: What the authors published, of the epoch that is best on test.
+    """
+
+    last: float | None = None
+    best: float | None = None
+    best_on: str | None = None
+    published: float | None = None
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """One run.
 
@@ -49,7 +66,12 @@ class RunRecord:
         state: Of the run; ``lost`` if its program ended without saying how.
         started: When it started; None before.
         ended: When it ended; None before.
-        error: Why it failed.
+        error: Why it failed, or why little is known of it.
+        benchmark: Its name; empty where it is not known, as the next three.
+        backbone: Its name.
+        modalities: In the usual order.
+        started_by: The user, or the schedule, that started it.
+        accuracies: By modality, and of the ``ensemble``; empty before it is done.
         details: Whatever else is known, by name.
         steps: In the order in which they started; empty in a list of runs.
     """
@@ -60,6 +82,11 @@ class RunRecord:
     started: datetime | None = None
     ended: datetime | None = None
     error: str = ""
+    benchmark: str = ""
+    backbone: str = ""
+    modalities: tuple[str, ...] = ()
+    started_by: str = ""
+    accuracies: Mapping[str, Accuracy] = field(default_factory=dict)
     details: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[StepRecord, ...] = ()
 

@@ -83,7 +83,7 @@ def test_peak_memory_is_what_the_call_adds():
 
 
 def test_all_benchmarks_are_found_and_an_unknown_one_is_refused(capsys):
-    assert run.benchmark_names() == ("epoch", "loader", "model", "ntu_preparation")
+    assert run.benchmark_names() == ("epoch", "loader", "model", "ntu_preparation", "run_list")
     with pytest.raises(SystemExit):
         run.main(["nonsense"])
     assert "loader, model, ntu_preparation" in capsys.readouterr().err

@@ -32,7 +32,7 @@ def ensemble_modalities(
         sequences: The sequence store, to show what was misread.
         recipe: The whole recipe, as JSON.
         code_version: Version of the code that this step uses.
-        ensemble: Combined scores, and the table of accuracies.
+        ensemble: Combined scores, and the table of accuracies as text and JSON.
         metrics: Accuracies in percent.
         report: The report of the run, one self-contained page.
     """

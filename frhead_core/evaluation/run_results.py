@@ -22,8 +22,15 @@ from frhead_core.evaluation.ensemble import (
     search_weights,
 )
 from frhead_core.evaluation.report import ModalityResult, RunReport
+from frhead_core.evaluation.report_tables import accuracy_rows
 from frhead_core.evaluation.score_files import VALIDATION, score_name
-from frhead_core.evaluation.scores import ACCURACIES, Scores, holds_scores, read_scores
+from frhead_core.evaluation.scores import (
+    ACCURACIES,
+    ACCURACIES_JSON,
+    Scores,
+    holds_scores,
+    read_scores,
+)
 from frhead_core.evaluation.tables import accuracy_table, modality_text
 from frhead_core.files import replaced_directory
 from frhead_core.training.artifact import ModelArtifact
@@ -100,13 +107,16 @@ def write_ensemble(run: RunReport, output: Path) -> dict[str, Scores]:
 
     Args:
         run: The report of the run.
-        output: Folder for ``last.npz``, ``best_on_test.npz`` and ``accuracies.txt``.
+        output: Folder for ``last.npz``, ``best_on_test.npz``, ``accuracies.txt`` and
+            ``accuracies.json``.
     """
     combined = _combined(run.ensemble)
     with replaced_directory(output, holds_scores) as temporary:
         for name, scores in combined.items():
             scores.save(temporary / f"{name}.npz")
         (temporary / ACCURACIES).write_text(accuracies_text(run), encoding="utf-8")
+        values = json.dumps(accuracies_values(run), indent=2) + "\n"
+        (temporary / ACCURACIES_JSON).write_text(values, encoding="utf-8")
     return combined
 
 
@@ -123,6 +133,23 @@ def accuracies_text(run: RunReport) -> str:
         for name, origin in run.given.items()
     )
     return "\n\n".join(tables) + "\n" + given + "\n" * bool(given)
+
+
+def accuracies_values(run: RunReport) -> dict[str, dict[str, Any]]:
+    """Top-1 accuracies in percent for programs, by modality, and of the ensemble.
+
+    Each has ``last`` and ``best``, what the best epoch was chosen on (``best_on``), and the
+    ``published`` figure; null where there is none.
+    """
+    return {
+        row.name: {
+            "last": row.last and row.last.top1,
+            "best": row.best and row.best.top1,
+            "best_on": row.best and row.best.which,
+            "published": row.published,
+        }
+        for row in accuracy_rows(run)
+    }
 
 
 def trained_recipe(recipe: Recipe, models: Mapping[Modality, ModelArtifact]) -> Recipe:

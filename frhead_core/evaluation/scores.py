@@ -28,6 +28,7 @@ _TEST: Part = "test"
 
 FORMAT_VERSION = 1
 ACCURACIES = "accuracies.txt"
+ACCURACIES_JSON = "accuracies.json"
 CLASSES_CSV = "_classes.csv"
 CONFUSION_CSV = "_confusion.csv"
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -152,7 +153,7 @@ def read_scores(
 
 def holds_scores(folder: Path) -> bool:
     """Whether everything in a folder is named as in a folder of score files."""
-    suffixes = (".npz", CLASSES_CSV, CONFUSION_CSV, ACCURACIES, COST)
+    suffixes = (".npz", CLASSES_CSV, CONFUSION_CSV, ACCURACIES, ACCURACIES_JSON, COST)
     return all(path.name.endswith(suffixes) for path in folder.iterdir())
 
 

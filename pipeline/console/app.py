@@ -25,6 +25,7 @@ from pipeline.console.routes import (
     champions_api,
     cluster,
     cluster_api,
+    compare,
     health,
     login,
     new_run,
@@ -57,11 +58,13 @@ _ROUTERS = (
 )
 _ROUTERS_OF_LOCAL_RUNS = (
     runs.router,
+    compare.pages,
     new_run.router,
     queue.router,
     run.router,
     results.router,
     api.router,
+    compare.api,
     run_api.router,
     new_run_api.router,
     queue_api.router,

@@ -45,14 +45,19 @@ Runs = Annotated[LocalRuns, Depends(_runs)]
 CheckedForm = Annotated[FormData, Depends(checked_form)]
 
 
-def _run_folder(name: Name, runs: Runs) -> RunFolder:
+def run_folder(name: Name, runs: Runs) -> RunFolder:
+    """The folder of a run.
+
+    Raises:
+        NoSuchThingError: If there is none of that name.
+    """
     folder = RunFolder(runs.work_directory / name)
     if not (folder.path / RECORD).is_file():
         raise NoSuchThingError(f"There is no run {name}.")
     return folder
 
 
-Folder = Annotated[RunFolder, Depends(_run_folder)]
+Folder = Annotated[RunFolder, Depends(run_folder)]
 
 
 def _run_record(folder: Folder, runs: Runs) -> RunRecord:

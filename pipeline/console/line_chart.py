@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-from frhead_core.config import Modality
+from typing import Literal, TypeVar
 
 Kind = Literal["within", "training", "evaluated"]
 Points = Sequence[tuple[float, float]]
@@ -17,6 +15,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 10, 34
 _TICKS = 7
 _MANY_TIMES = 20.0
 _SMALLEST = 1e-9
+Name = TypeVar("Name", bound=str)
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Line:
     ``within`` is what single batches gave, within an epoch.
     """
 
-    name: Modality
+    name: str
     kind: Kind
     points: tuple[tuple[float, float], ...]
 
@@ -61,22 +60,22 @@ class LineChart:
 
 
 def epoch_chart(
-    histories: Mapping[Modality, Sequence[Mapping[str, float]]],
+    histories: Mapping[Name, Sequence[Mapping[str, float]]],
     key: str,
-    within: Mapping[Modality, Points] | None = None,
+    within: Mapping[Name, Points] | None = None,
     *,
     may_be_logarithmic: bool = False,
 ) -> LineChart | None:
     """A figure by epoch, and the same figure measured in training; None where there is none.
 
     Args:
-        histories: Rows of ``history.jsonl`` by modality.
+        histories: Rows of ``history.jsonl`` by modality, or whose ever they are.
         key: The figure; ``train_<key>`` is the one measured in training.
         within: The figure of single batches, by how many epochs were done; it is drawn first.
         may_be_logarithmic: Whether the upward axis is, where one value is many times another.
     """
     fields: tuple[tuple[Kind, str], ...] = (("training", f"train_{key}"), ("evaluated", key))
-    series: dict[tuple[Modality, Kind], Points] = {
+    series: dict[tuple[Name, Kind], Points] = {
         (name, "within"): points for name, points in (within or {}).items() if points
     }
     series |= {

@@ -73,7 +73,8 @@ def test_weights_are_searched_where_a_validation_part_was_held_out(
 def test_one_modality_makes_a_report_but_no_ensemble(prepared, trained, tiny, make) -> None:
     ensemble, metrics, report = combine(prepared, tiny, [trained["joint"]], make)
 
-    assert sorted(file.name for file in Path(ensemble.path).iterdir()) == ["accuracies.txt"]
+    names = sorted(file.name for file in Path(ensemble.path).iterdir())
+    assert names == ["accuracies.json", "accuracies.txt"]
     assert metrics.metadata == {}
     assert Path(report.path).stat().st_size > 10_000
 

@@ -14,7 +14,7 @@ from tests.console.conftest import FAILED, MARKUP, RUNNING, csrf_of, soup_of
 def test_runs_are_listed_newest_first_with_status_and_duration(client):
     answer = client().get("/")
     rows = soup_of(answer.text).select("tbody tr")
-    assert [row.th.text for row in rows] == [RUNNING, FAILED]
+    assert [row.th.a.text for row in rows] == [RUNNING, FAILED]
     assert [row.select_one(".state").text for row in rows] == ["running", "failed"]
     assert rows[1].select_one("[data-label=Duration]").text == "1:02"
     assert len(answer.content) < 200_000
@@ -103,7 +103,7 @@ def test_the_first_page_with_all_it_loads_is_small(client):
         each.get("href") or each.get("src")
         for each in soup_of(page.text).head.select("link, script")
     ]
-    assert len(files) == 3
+    assert len(files) == 4
     sizes = [len(browser.get(place).content) for place in files]
     assert len(page.content) + sum(sizes) < 200_000
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from pipeline.console.dependencies import Folder, Name, Record, Runs
+from pipeline.console.run_query import Asked
 from pipeline.console.step_log import log_part
 from pipeline.run_engine import RunRecord
+from pipeline.run_list import run_page
 
 MOST_RUNS = 2000
 LARGEST_OFFSET = 2**62
@@ -19,6 +22,15 @@ class Failure(BaseModel):
     """Why a request was refused."""
 
     detail: str
+
+
+class RunList(BaseModel):
+    """A page of a list of runs: ``found`` are on all of its ``pages``."""
+
+    runs: list[RunRecord]
+    found: int
+    page: int
+    pages: int
 
 
 class Log(BaseModel):
@@ -37,10 +49,12 @@ router = APIRouter(
 
 @router.get("/runs")
 def list_runs(
-    runs: Runs, limit: Annotated[int, Query(ge=1, le=MOST_RUNS)] = 100
-) -> list[RunRecord]:
-    """The newest runs, newest first, without their steps."""
-    return runs.runs(limit)
+    runs: Runs, query: Asked, per_page: Annotated[int, Query(ge=1, le=MOST_RUNS)] = 100
+) -> RunList:
+    """Runs without their steps; the newest first, if nothing else is asked for."""
+    query = dataclasses.replace(query, per_page=per_page)
+    found = run_page(runs.all_runs(), query)
+    return RunList(runs=found.runs, found=found.found, page=query.page, pages=found.pages)
 
 
 @router.get("/runs/{name}")

@@ -58,7 +58,8 @@ function refresh(part) {
     const answer = await fetch(part.dataset.refresh);
     if (!answer.ok) return false;
     const text = await answer.text();
-    if (text !== last) {
+    // What is chosen stays: its row may be another one after the change.
+    if (text !== last && !part.querySelector("input:checked")) {
       const fresh = document.createElement("template");
       fresh.innerHTML = text; // the server's own templates, which escape everything
       become(part, fresh.content);

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from frhead_core.config import MODALITIES, load_recipe, override
 from frhead_core.errors import InputError
 from frhead_core.evaluation.ensemble import search_weights
+from frhead_core.evaluation.metrics import summarise
 from frhead_core.evaluation.run_results import (
     ModalityFolders,
     RunInputs,
@@ -140,7 +142,13 @@ def test_weights_are_searched_on_the_held_out_part_of_the_same_models(made, tiny
     assert run.ensemble.weights == search_weights(searched)
     output = tmp_path / "ensemble"
     assert list(write_ensemble(run, output)) == ["last"]
-    assert sorted(path.name for path in output.iterdir()) == ["accuracies.txt", "last.npz"]
+    names = ["accuracies.json", "accuracies.txt", "last.npz"]
+    assert sorted(path.name for path in output.iterdir()) == names
+    values = json.loads((output / "accuracies.json").read_text())
+    assert list(values) == ["joint", "bone", "ensemble"]
+    last = Scores.load(output / "last.npz")
+    top1 = summarise(last.logits, last.labels)["top1"]
+    assert values["ensemble"] == {"last": top1, "best": None, "best_on": None, "published": None}
 
 
 def test_no_weights_are_searched_on_what_was_not_held_out(made, synthetic_store):
