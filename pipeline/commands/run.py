@@ -50,6 +50,8 @@ def command(
     Example: frhead run nw-ucla --raw all_sqe.zip --weights joint=models/joint bone=models/bone
 
     Example: frhead run nw-ucla --raw all_sqe.zip --champions champions
+
+    Example: frhead run nw-ucla --raw s3://data/all_sqe.zip --pipeline-root s3://results/frhead
     """
     request = run_request(benchmark, seeds, modalities, weights, champions, name, **given)
     if request.seeds is not None:

@@ -1,12 +1,19 @@
-"""Runs in several work directories, as on several machines, with one pipeline root."""
+"""Runs in several work directories, as on several machines, with one pipeline root.
 
-from __future__ import annotations
+Not ``from __future__ import annotations``: kfp reads the annotations as objects.
+"""
 
+# ruff: noqa: PLC0415
+
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kfp import dsl
+from kfp.dsl import Dataset, Output
 
 from components.object_storage.client import ObjectStore
 from components.object_storage.location import Location
@@ -37,6 +44,21 @@ def run(tmp_path: Path, bucket: Location) -> Run:
         return engine
 
     return start
+
+
+@dsl.component(base_image="image", install_kfp_package=False)
+def grow(made: Output[Dataset]):
+    from pathlib import Path
+
+    from components.runtime import step
+
+    with step():
+        Path(made.path).write_bytes(bytes(40_000_000))
+
+
+@dsl.pipeline(name="large")
+def large():
+    grow()
 
 
 def stored(store: ObjectStore, bucket: Location, kind: str) -> list[Location]:
@@ -132,6 +154,31 @@ def test_an_artifact_made_again_without_the_root_is_described_again(run: Run) ->
     assert statuses(again) == ALL_CACHED
     assert result(again) == "joint text 1 + bone text 2"
     assert again.not_stored is None
+
+
+def test_a_run_that_is_asked_to_end_while_it_sends_ends_and_the_next_one_goes_on(
+    proxy: FaultyProxy, bucket: Location, store: ObjectStore, tmp_path: Path
+) -> None:
+    def run_large() -> LocalEngine:
+        folder = RunFolder.create(tmp_path / "runs", "large")
+        root = PipelineRoot(bucket / "root", ObjectStore(patience=QUICK))
+        engine = LocalEngine(folder, StepProcesses(folder.path, {}), root)
+        engine.run(large, {})
+        return engine
+
+    proxy.plan("call", "PUT", "/files/", action=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    first = run_large()
+    assert first.stopped
+    assert statuses(first) == {"grow": "done"}
+    assert stored(store, bucket, "files") == stored(store, bucket, "steps") == []
+    proxy.requests.clear()
+
+    again = run_large()
+
+    assert statuses(again) == {"grow": "cached"}
+    assert again.not_stored is None
+    assert len(stored(store, bucket, "files")) == len(stored(store, bucket, "steps")) == 1
+    assert proxy.count("PUT", "partNumber") < 5  # of five parts
 
 
 def test_no_file_holds_the_secret(run: Run, proxy: FaultyProxy, tmp_path: Path) -> None:

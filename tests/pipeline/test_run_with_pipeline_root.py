@@ -12,8 +12,10 @@ from components.object_storage.client import ObjectStore
 from components.object_storage.location import Location
 from components.object_storage.transfer import upload_file
 from pipeline.cli import exit_code_of
+from pipeline.local_runs import LocalRuns
 from tests.pipeline.test_frhead_run import TINY
-from tests.s3_fixtures import SECRET_KEY
+from tests.s3_fixtures import QUICK, SECRET_KEY
+from tests.s3_proxy import FaultyProxy
 
 pytestmark = pytest.mark.s3
 
@@ -25,7 +27,7 @@ def frhead_run(raw: object, work_directory: Path, *arguments: str) -> int:
 
 
 def record(work_directory: Path) -> dict[str, Any]:
-    (path,) = work_directory.glob("*/run.json")
+    path = max(work_directory.glob("*/run.json"), key=lambda path: path.stat().st_mtime_ns)
     return json.loads(path.read_text()) | {"folder": path.parent}
 
 
@@ -40,14 +42,16 @@ def test_an_empty_work_directory_ends_in_the_same_results_with_everything_cached
     synthetic_zip: Path,
     store: ObjectStore,
     bucket: Location,
+    proxy: FaultyProxy,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     upload_file(synthetic_zip, bucket / "all.zip", store)
-    arguments = (bucket / "all.zip", "--pipeline-root", f"{bucket}/root")
     for machine in ("first", "second"):
-        assert frhead_run(arguments[0], tmp_path / machine, *arguments[1:]) == 0
+        root = f"--pipeline-root={bucket}/root"
+        assert frhead_run(bucket / "all.zip", tmp_path / machine, root) == 0
 
     first, second = record(tmp_path / "first"), record(tmp_path / "second")
     assert {step["status"] for step in first["steps"]} == {"done"}
@@ -57,6 +61,21 @@ def test_an_empty_work_directory_ends_in_the_same_results_with_everything_cached
     assert results(second) == results(first)
     assert second["how"]["pipeline_root"] == f"{bucket}/root"
     assert not (tmp_path / "second" / "checkpoints").exists()
+
+    # A root that fails after the run has begun: the results are whole, and its end says the rest.
+    monkeypatch.setattr("components.object_storage.client.Patience", lambda: QUICK)
+    proxy.plan("status", "PUT", "/files/", times=1000)
+    capfd.readouterr()
+    assert (
+        frhead_run(bucket / "all.zip", tmp_path / "second", f"--pipeline-root={bucket}/other") == 2
+    )
+    error = capfd.readouterr().err
+    third = record(tmp_path / "second")
+    assert error.startswith(f"error: {bucket}/other/files/")
+    assert "object storage is out of order" in error
+    assert f"The results are whole, in {third['folder'] / 'results'}" in error
+    assert (third["status"], results(third)) == ("failed", results(first))
+    assert f"not all is in {bucket}/other" in LocalRuns(tmp_path / "second").runs(1)[0].error
 
 
 def test_what_cannot_be_used_is_told_before_anything_runs(
