@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import zipfile
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from components import lifeline
 from frhead_core.data.synthetic import write_nw_ucla
 from tests.console.finished_run import TINY
 
@@ -26,7 +29,11 @@ def new_run(tmp_path, serve, open_page, monkeypatch):
         page.goto(f"{serve(tmp_path / 'runs')}/new")
         return page
 
-    return start
+    yield start
+    for record in (tmp_path / "runs").glob("*/run.json"):
+        process = lifeline.holder(record.parent)
+        if process is not None:  # of a test that failed
+            os.kill(process, signal.SIGKILL)
 
 
 def choose_small_run(page: Page, name: str, *settings: str) -> None:
@@ -79,7 +86,7 @@ def damaged(folder: Path) -> Path:
 def test_damaged_recordings_end_a_run_with_their_error(new_run, tmp_path):
     page = new_run()
     choose_small_run(page, "damaged")
-    page.get_by_label("Upload", exact=True).check()
+    page.get_by_role("radio", name="Upload").check()
     page.get_by_label("Zip archives").set_input_files(damaged(tmp_path))
     page.get_by_role("button", name="Start").click()
     expect(page).to_have_url(re.compile("/(queue|runs)/damaged$"), timeout=A_RUN)
@@ -90,7 +97,7 @@ def test_damaged_recordings_end_a_run_with_their_error(new_run, tmp_path):
 
 def test_a_stopped_run_goes_on_when_it_is_retried(new_run):
     page = new_run()
-    choose_small_run(page, "stopped", "training.epochs=3", "loader.repeat=20")
+    choose_small_run(page, "stopped", "training.epochs=2", "loader.repeat=6")
     page.get_by_label("Synthetic stick figures").check()
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_role("link", name="train_modality-joint").first).to_be_visible(timeout=A_RUN)
