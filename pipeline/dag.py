@@ -8,6 +8,8 @@ contents behind a path.
 Not ``from __future__ import annotations``: kfp reads the annotations as objects.
 """
 
+import threading
+
 from kfp import dsl
 
 from components.denoise_skeletons.component import denoise_skeletons
@@ -24,6 +26,8 @@ from pipeline.placing import place
 from pipeline.profile import Profile
 
 NAME = "frhead"
+_BUILDING = threading.Lock()
+"""kfp notes in one place of the process which pipeline is being built."""
 
 
 def build_pipeline(
@@ -40,7 +44,16 @@ def build_pipeline(
         profile: The cluster that it is for, which says that too; None for this machine.
         promotion: Whether the last step compares with the champion.
     """
+    with _BUILDING:
+        return _build(defaults, parallel_modalities, profile, promotion)
 
+
+def _build(
+    defaults: PipelineArguments,
+    parallel_modalities: int,
+    profile: Profile | None,
+    promotion: bool,
+) -> dsl.graph_component.GraphComponent:
     @dsl.pipeline(  # type: ignore[untyped-decorator]
         name=NAME,
         description="FR-Head: from raw 3D-skeleton recordings to an accuracy report.",

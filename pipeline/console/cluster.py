@@ -85,7 +85,7 @@ class Cluster:
             InputError: If the endpoint refuses, or cannot be asked.
         """
         declared, recipes = schedules_of(text)
-        with self._applying:  # kfp compiles one pipeline at a time
+        with self._applying:  # two at once would both find that there is none, and create it
             yield from self.schedules.apply(declared, recipes, prune=prune, dry=dry)
 
     def log_part(self, run: str, step: str, offset: int | None) -> LogPart:

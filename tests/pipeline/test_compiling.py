@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,13 @@ def test_every_benchmark_compiles(name: str, tmp_path: Path) -> None:
     assert parameters["dataset"]["defaultValue"] == recipe.dataset
     assert json.loads(parameters["splits"]["defaultValue"]).keys() >= {name}
     assert "defaultValue" not in parameters["raw"]
+
+
+def test_two_that_compile_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in "abcd"]
+    with ThreadPoolExecutor(len(folders)) as pool:
+        first, *others = pool.map(compiled, folders)
+    assert all(each == first for each in others)
 
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -15,11 +16,13 @@ from pipeline.console.dependencies import CheckedForm, NamedCluster, PossibleClu
 from pipeline.console.failures import NoSuchThingError
 from pipeline.console.pages import page
 from pipeline.console.routes.schedules_api import MOST_CHARACTERS, ScheduleId
-from pipeline.cron import both_zones, explained
+from pipeline.cron import both_zones, cron_text, next_times
+from pipeline.schedule_file import ScheduleFile
 from pipeline.schedule_records import ScheduleRecord
 from pipeline.schedules import Applied
 
 _RUNS_SHOWN = 3
+_NEXT = 3
 _DONE = {"pause": "paused", "resume": "resumed", "delete": "deleted"}
 _EXAMPLE = """\
 time_zone: {zone}
@@ -31,6 +34,8 @@ schedules:
     champions: s3://models/champions
 """
 
+Outcome = tuple[Applied, tuple[str, list[datetime]] | None]
+"""What became of a schedule, and when it is due."""
 router = APIRouter(prefix="/schedules", include_in_schema=False)
 
 
@@ -61,15 +66,13 @@ def new(request: Request, cluster: NamedCluster) -> Response:
 def take(request: Request, cluster: NamedCluster, form: CheckedForm) -> Response:
     """Check a file, and apply it if that was asked for."""
     text = ""
-    outcome: list[tuple[Applied, str]] = []
+    outcome: list[Outcome] = []
     dry = form.get("do") != "apply"
     try:
         text = _text_of(form)
         declared = schedules_of(text)[0]
         for each in cluster.apply(text, prune=False, dry=dry):
-            schedule = declared.schedules.get(each.name)
-            when = "" if schedule is None else explained(schedule.cron, declared.zone)
-            outcome.append((each, when))
+            outcome.append((each, _due(declared, each.name)))
     except InputError as error:
         return _form_page(request, cluster, text, outcome, dry=dry, mistake=error)
     return _form_page(request, cluster, text, outcome, dry=dry)
@@ -100,6 +103,14 @@ def _record(cluster: Cluster, schedule: str) -> ScheduleRecord:
     return found[0]
 
 
+def _due(declared: ScheduleFile, name: str) -> tuple[str, list[datetime]] | None:
+    """When a schedule is due: in words, and the next times; None if the file does not have it."""
+    if name not in declared.schedules:
+        return None
+    cron, zone = declared.schedules[name].cron, declared.zone
+    return f"{cron_text(cron)}, in {zone.key}", next_times(cron, zone, _NEXT)
+
+
 def _text_of(form: FormData) -> str:
     """The file that was sent; without one, what stands in the field."""
     file, text = form.get("file"), form.get("text")
@@ -121,7 +132,7 @@ def _form_page(
     request: Request,
     cluster: Cluster,
     text: str,
-    outcome: list[tuple[Applied, str]] | None = None,
+    outcome: list[Outcome] | None = None,
     *,
     dry: bool = True,
     mistake: InputError | None = None,
@@ -132,5 +143,6 @@ def _form_page(
         "dry": dry,
         "mistake": mistake,
         "place": cluster.runs.place,
+        "both_zones": both_zones,
     }
     return page(request, "schedule_new.html", context, 422 if mistake else 200)
