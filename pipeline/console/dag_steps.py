@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from graphlib import TopologicalSorter
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from frhead_core.config import Modality
+from frhead_core.errors import FRHeadError
+from pipeline.console.dag_definition import Task
 
 _LOCK = threading.Lock()
+_DEFINITIONS = TypeAdapter(list[dict[str, Task]])
 
 
 @dataclass(frozen=True)
@@ -31,16 +37,6 @@ class DagStep:
     modality: Modality | None
     after: tuple[str, ...]
     always_runs: bool
-
-
-@dataclass(frozen=True)
-class _Task:
-    """A task of the definition; ``inner`` are those of a loop, which is no step itself."""
-
-    component: str
-    after: tuple[str, ...]
-    always_runs: bool
-    inner: Mapping[str, _Task]
 
 
 def steps_of(modalities: Sequence[Modality], *, promotion: bool) -> tuple[DagStep, ...]:
@@ -84,7 +80,7 @@ def direct(steps: Sequence[DagStep]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _of_modality(loop: _Task, modality: Modality, before: Sequence[str]) -> Iterator[DagStep]:
+def _of_modality(loop: Task, modality: Modality, before: Sequence[str]) -> Iterator[DagStep]:
     names = {key: f"{task.component}-{modality}" for key, task in loop.inner.items()}
     for key in _order(loop.inner):
         task = loop.inner[key]
@@ -92,12 +88,12 @@ def _of_modality(loop: _Task, modality: Modality, before: Sequence[str]) -> Iter
         yield DagStep(names[key], task.component, modality, after, task.always_runs)
 
 
-def _order(tasks: Mapping[str, _Task]) -> list[str]:
+def _order(tasks: Mapping[str, Task]) -> list[str]:
     waits = {key: tasks[key].after for key in sorted(tasks)}
     return list(TopologicalSorter(waits).static_order())
 
 
-def _ends(tasks: Mapping[str, _Task]) -> set[str]:
+def _ends(tasks: Mapping[str, Task]) -> set[str]:
     """Components that no other task of a loop waits for."""
     awaited = {key for task in tasks.values() for key in task.after}
     return {task.component for key, task in tasks.items() if key not in awaited}
@@ -108,31 +104,18 @@ def prepare_definition() -> None:
     threading.Thread(target=_definition, args=(False,), name="definition", daemon=True).start()
 
 
-def _definition(promotion: bool) -> Mapping[str, _Task]:
-    with _LOCK:  # kfp's compiler is for one thread at a time
-        return _compiled(promotion)
+def _definition(promotion: bool) -> Mapping[str, Task]:
+    with _LOCK:  # who asks meanwhile waits for the one answer
+        without, with_promotion = _definitions()
+    return with_promotion if promotion else without
 
 
-@lru_cache
-def _compiled(promotion: bool) -> Mapping[str, _Task]:
-    # They bring kfp, which takes seconds: nobody who only looks at a list waits for it.
-    from frhead_core.config import MODALITIES, load_recipe  # noqa: PLC0415
-    from pipeline.arguments import pipeline_arguments  # noqa: PLC0415
-    from pipeline.dag import build_pipeline  # noqa: PLC0415
-
-    # No recipe changes which steps there are.
-    arguments = pipeline_arguments(load_recipe("demo"), MODALITIES)
-    specification = build_pipeline(arguments, promotion=promotion).pipeline_spec
-    return _tasks(specification.root.dag.tasks, specification.components)
-
-
-def _tasks(tasks: Mapping[str, Any], components: Mapping[str, Any]) -> dict[str, _Task]:
-    return {
-        key: _Task(
-            component=task.component_ref.name.removeprefix("comp-").replace("-", "_"),
-            after=tuple(sorted(task.dependent_tasks)),
-            always_runs=not task.caching_options.enable_cache,
-            inner=_tasks(components[task.component_ref.name].dag.tasks, components),
-        )
-        for key, task in tasks.items()
-    }
+@lru_cache(maxsize=1)
+def _definitions() -> list[dict[str, Task]]:
+    # A program of its own: kfp compiles in one thread at a time, and is large.
+    command = [sys.executable, "-m", "pipeline.console.dag_definition"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        reason = ended.stderr.strip().rpartition("\n")[2]
+        raise FRHeadError(f"the pipeline's definition cannot be read: {reason}")
+    return _DEFINITIONS.validate_json(ended.stdout)
