@@ -88,6 +88,8 @@ def command(
         upload_limit=FORM_LIMIT if only_cluster else UPLOAD_LIMIT,
     )
     app = create_app(settings)
+    if not only_cluster:
+        app.state.runs.all_runs()  # read now, the first page comes as fast as the others
     click.echo(f"console: http://{host}:{port}{prefix}/  (Ctrl-C ends it, and no run)")
     uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)
 

@@ -94,7 +94,7 @@ def curves(folders: Sequence[RunFolder], names: Sequence[str]) -> list[tuple[str
             if modality in history
         }
         for key, text in _CURVES:
-            chart = epoch_chart(lines, key)
+            chart = epoch_chart(lines, key, may_be_logarithmic=key == "loss")
             if chart is not None:
                 found.append((f"{modality.replace('_', ' ')}, {text}", chart))
     return found

@@ -91,7 +91,7 @@ def _compared(records: list[RunRecord], folders: list[RunFolder], epoch: Epoch) 
         "judged": _judged(records, epoch),
         "pairs": list(zip(letters[1:], comparison.run_pairs(records, folders, epoch), strict=True)),
         "steps": comparison.step_rows(records),
-        "charts": comparison.curves(folders, letters),
+        "charts": comparison.curves(folders, [f"run-{letter.lower()}" for letter in letters]),
         "accuracy_of": accuracy_of,
         "address": lambda epoch: (
             "?" + urlencode([*(("run", each.id) for each in records), ("epoch", epoch)])
