@@ -101,10 +101,15 @@ class S3CheckpointKeeper:
         with writer.writing(reporter):
             newest = mirror.bring_up_to_date(states, reporter)
             held = _Held(mirror, states, writer, newest, reporter)
+            patient = True
             try:
+                held.send_what_was_not_sent()
                 yield held
+            except KeyboardInterrupt:  # whoever was asked to stop has waited, or no longer wants to
+                patient = False
+                raise
             finally:
-                held.close()
+                held.close(wait=patient)
 
 
 class _Mirror:
@@ -191,9 +196,12 @@ class _Held:
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="checkpoint sender", daemon=True)
         self._thread.start()
-        files = state_files(mirror.directory)
-        if files and (newest is None or described(files) != newest.files):
-            self.saved()  # what an earlier process could not send
+
+    def send_what_was_not_sent(self) -> None:
+        """Send what an earlier process has saved in the mirror and could not send."""
+        files = state_files(self._mirror.directory)
+        if files and (self._newest is None or described(files) != self._newest.files):
+            self.saved()
 
     def saved(self) -> None:
         self._writer.refuse_if_superseded()
@@ -223,12 +231,13 @@ class _Held:
                 "sends it",
             ) from failure
 
-    def close(self) -> None:
-        """End the thread; what waits is sent before."""
+    def close(self, *, wait: bool = True) -> None:
+        """End the thread, once what it has to send is sent; wait for that, or leave it to it."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._thread.join()
+        if wait:
+            self._thread.join()
 
     def _wait(self) -> Exception | None:
         """Until nothing is under way; why the last state could not be sent."""

@@ -103,3 +103,24 @@ def test_what_results_do_not_depend_on_comes_from_the_environment(
     assert runtime.processes() == 2
     assert runtime.accept_different_threads()
     assert runtime.accept_different_processes()
+
+
+def test_a_checkpoint_root_elsewhere_has_a_mirror_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(runtime.CHECKPOINT_ROOT, "s3://bucket/checkpoints")
+    assert runtime.progress_directory("step", "input") is None  # nothing here outlives the step
+    one, other = runtime.checkpoint_folder(), runtime.checkpoint_folder()
+    assert one.is_dir()
+    assert one != other
+    for folder in (one, other):
+        folder.rmdir()
+
+    monkeypatch.setenv(runtime.CHECKPOINT_MIRRORS, str(tmp_path))
+    mirror = runtime.checkpoint_folder()
+    assert mirror.parent == tmp_path
+    assert mirror == runtime.checkpoint_folder()
+    progress = runtime.progress_directory("step", "input")
+    assert progress is not None
+    assert progress.parent == mirror
+    assert runtime.checkpoint_root() == "s3://bucket/checkpoints"
