@@ -7,6 +7,7 @@
       cache/              which inputs and code gave which artifacts
       checkpoints/        training that is under way or done
       experiments/        tables of several runs, and their results
+      console/            what is the web console's own
       runs.lock           held by every run, see pipeline/work_lock.py
       <run>/              run.json, kfp.log, steps/<step>/{log.txt,events.jsonl}, results/
 """

@@ -18,6 +18,7 @@ from click.core import iter_params_for_processing
 
 from components.champion_place import champion_place
 from frhead_core.config import Recipe
+from frhead_core.data.raw_files import Place
 from frhead_core.errors import FRHeadError
 from pipeline import options
 from pipeline.commands.run import command
@@ -92,10 +93,13 @@ def checked_request(
     source = values.get(SOURCE)
     checked = asked_request(values, work_directory, folder)
     checked.mistakes = _unreadable(values)
+    is_there = source not in ("synthetic", "upload")
     if not checked.mistakes:
-        checked.mistakes = _refused_options(checked.all_arguments)
-    if not checked.mistakes:
-        _check_together(checked, values, is_there=source not in ("synthetic", "upload"))
+        given, checked.mistakes = _read_options(checked.all_arguments)
+        if not checked.mistakes:
+            _check_together(checked, values, is_there=is_there)
+        elif is_there and "raw" in given:
+            _check_raw_alone(checked, values, given["raw"])
     if source == "synthetic" and checked.layout is None and "benchmark" not in checked.mistakes:
         checked.mistakes.pop("raw", None)
         checked.mistakes[SOURCE] = "Synthetic recordings are for demo and demo-nw-ucla."
@@ -151,20 +155,29 @@ def _unreadable(values: Mapping[str, str]) -> dict[str, str]:
     return mistakes
 
 
-def _refused_options(arguments: Sequence[str]) -> dict[str, str]:
-    """What each of the command's options says of its own value."""
+def _read_options(arguments: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The value of each of the command's options that takes what was given, and what others say."""
     context = click.Context(command, info_name=command.name)
+    mistakes = {}
     try:
         given, rest, order = command.make_parser(context).parse_args(list(arguments[1:]))
     except click.UsageError as error:
-        return {"": _said(error)}
-    mistakes = {}
+        return {}, {"": _said(error)}
     for option in iter_params_for_processing(order, command.get_params(context)):
         try:
             _, rest = option.handle_parse_result(context, given, rest)
         except (click.UsageError, FRHeadError) as error:
             mistakes[option.name or ""] = _said(error)
-    return mistakes
+    return context.params, mistakes
+
+
+def _check_raw_alone(checked: CheckedRequest, values: Mapping[str, str], raw: Place) -> None:
+    """Open the raw data although something else is wrong: that is told at once, too."""
+    try:
+        recipe = options.chosen_recipe(values["benchmark"].strip())
+    except FRHeadError:
+        return
+    _tried(checked, "raw", partial(check_raw, recipe, raw))
 
 
 def _check_together(checked: CheckedRequest, values: Mapping[str, str], *, is_there: bool) -> None:
@@ -191,6 +204,10 @@ def _check_together(checked: CheckedRequest, values: Mapping[str, str], *, is_th
     if request is None:
         return
     _check_places(checked, request, is_there=is_there)
+    if request.how["profile"] is not None:
+        from pipeline.local_run import LocalRun  # noqa: PLC0415 - brings kfp
+
+        _tried(checked, "profile", partial(LocalRun, request.recipe, (), **request.how))
     if not checked.mistakes:
         checked.request = request
 

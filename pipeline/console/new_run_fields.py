@@ -160,13 +160,16 @@ def _option_field(option: click.Option) -> Field:
     given = option.default
     default = found[1] if found else str(given) if isinstance(given, str | int) else ""
     kind, choices = _kind_of(option)
+    text = _DEFAULT_IN_HELP.sub("", option.help or "")
+    if kind == "several":
+        text = f"{text.partition(', with commas')[0]}. Without any: {default}."
     bounds = option.type if isinstance(option.type, click.IntRange) else None
     return Field(
         name=name,
         label=_words(name),
         option=max(option.opts, key=len),
         kind=kind,
-        help=_DEFAULT_IN_HELP.sub("", option.help or ""),
+        help=text,
         default="" if option.is_flag else default,
         least=bounds.min if bounds else None,
         most=bounds.max if bounds else None,

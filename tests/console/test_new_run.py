@@ -185,6 +185,8 @@ def test_mistakes_are_beside_their_fields_and_what_was_entered_is_kept(form):
         ({"weights": "joint=/nowhere"}, "weights", "/nowhere"),
         ({"weights": "bone=/nowhere", "modalities": "joint"}, "weights", "not run"),
         ({"champions": "gs://bucket/x"}, "champions", "cannot be kept there"),
+        ({"profile": "/nowhere.yaml", "engine": "process"}, "profile", "limits are for containers"),
+        ({"pipeline_root": "gs://bucket/x"}, "pipeline_root", "s3://bucket/key"),
         ({"images": "data"}, "images", "is not one of"),
         ({"name": "cache"}, "name", "cannot be the name"),
         ({"name": "a\0b"}, "name", "cannot be printed"),
@@ -197,6 +199,11 @@ def test_each_mistake_is_said_where_it_was_made(form, raw, values, field, text):
     assert found.keys() == {field}
     assert text in found[field]
     assert not form.asked
+
+
+def test_raw_data_are_looked_at_although_something_else_is_wrong(form):
+    found = form.mistakes(form.send({**PLACE, "raw": "/nowhere.zip", "epochs": "0"}))
+    assert found.keys() == {"raw", "epochs"}
 
 
 def test_settings_that_do_not_go_together_are_refused_by_the_whole_form(form, raw):

@@ -198,6 +198,7 @@ def test_a_run_with_seeds_is_an_experiment(
     assert printed.rstrip().splitlines()[-1] == "report: out/report.html"
     assert Path("out/seed-5/scores/bone/last.npz").exists()
     assert commands("run", "demo-nw-ucla", "--seeds", "1,2", "--seed", "3") == 2
+    assert commands("run", "demo-nw-ucla", "--seeds", "1,2", "--name", "mine") == 2
     assert "not both" in capsys.readouterr().err
 
 

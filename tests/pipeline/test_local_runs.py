@@ -200,7 +200,8 @@ def test_a_run_that_was_stopped_goes_on_from_its_record(
     runs.stop(first)
     assert process.wait(timeout=60) == 130
     assert runs.run(first).state == "stopped"
-    second = runs.retry(first)
+    second = runs.retry(first, "once-more")
+    assert second == "once-more"
 
     assert runs.run(second).state == "done"
     records = [

@@ -7,7 +7,7 @@ import pytest
 
 from frhead_core.errors import FRHeadError
 from pipeline.results import collect_results
-from pipeline.run_folder import RunFolder
+from pipeline.run_folder import RunFolder, check_run_name, names_of_runs
 
 
 def test_runs_that_start_together_get_different_folders(tmp_path: Path) -> None:
@@ -16,6 +16,24 @@ def test_runs_that_start_together_get_different_folders(tmp_path: Path) -> None:
     assert len({folder.path for folder in folders}) == 3
     assert {folder.cache for folder in folders} == {tmp_path / "runs" / "cache"}
     assert all(folder.name.split("-")[2] == "demo" for folder in folders)
+
+
+def test_a_name_that_is_asked_for_is_given_once(tmp_path: Path) -> None:
+    assert RunFolder.create(tmp_path, "demo", "mine").path == tmp_path / "mine"
+    with pytest.raises(FRHeadError, match=r"--name: there is one of this name; found mine"):
+        RunFolder.create(tmp_path, "demo", "mine")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", ".x", "-x", "a b", "cache", "é"])
+def test_what_could_be_no_folder_of_its_own_is_no_name(name: str) -> None:
+    with pytest.raises(FRHeadError, match="cannot be the name of a run"):
+        check_run_name(name)
+
+
+def test_a_name_made_of_a_benchmark_of_ones_own_is_a_name() -> None:
+    first, second, *_ = names_of_runs("my/own: <benchmark>" * 20)
+    assert first != second
+    check_run_name(first)
 
 
 def test_the_record_is_replaced_whole(tmp_path: Path) -> None:
