@@ -270,8 +270,10 @@ def test_a_training_whose_machine_is_lost_goes_on_elsewhere_from_object_storage(
         lambda: (
             any("manifest-" in each.location.name for each in store.objects(bucket))
             or run.poll() is not None
-        )
+        ),
+        seconds=300,
     )
+    assert run.poll() is None, run.communicate()
     (container,) = containers(client, tmp_path / "first")
     container.kill()
     _, error = run.communicate(timeout=60)
