@@ -14,6 +14,7 @@ from frhead_core import __version__
 from pipeline.console.database import open_database
 from pipeline.console.failures import handle_failures
 from pipeline.console.headers import RequestLimit, SecurityHeaders
+from pipeline.console.new_run_data import Uploads
 from pipeline.console.new_run_start import RunStarter
 from pipeline.console.pages import STATIC
 from pipeline.console.prefix import UnderPrefix
@@ -118,6 +119,7 @@ def create_app(settings: ConsoleSettings) -> FastAPI:
 
 def _add_queue(app: FastAPI, settings: ConsoleSettings) -> None:
     work_directory, folder = settings.work_directory.resolve(), settings.own_folder.resolve()
+    Uploads(folder).remove_leftovers()
     waiting = Queue(open_database(folder))
     app.state.queue_driver = QueueDriver(waiting, work_directory, folder, settings.concurrency)
     app.state.run_starter = RunStarter(waiting, work_directory, folder)

@@ -9,14 +9,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
 import shutil
 import tempfile
+import time
 import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +32,8 @@ from pipeline.console.new_run_checks import Layout, synthetic_archive
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 100
+_PARTIAL = ".partial-"
+_SECONDS_OF_A_DAY = 24 * 60 * 60
 _MOST_FIELDS = 1000
 _LONGEST_FIELD = 64 * 1024
 
@@ -128,6 +131,13 @@ class Uploads:
             await run_in_threadpool(_check_archive, path, name)
             return self._keep(path, name)
 
+    def remove_leftovers(self) -> None:
+        """Remove what uploads have left that broke off with the console, a day ago or longer."""
+        for partial in self._folder.glob(f"{_PARTIAL}*"):
+            with contextlib.suppress(FileNotFoundError):  # another console does the same
+                if time.time() - partial.stat().st_mtime > _SECONDS_OF_A_DAY:
+                    shutil.rmtree(partial, ignore_errors=True)
+
     def _keep_all(self, submitted: Submitted, files: list[File]) -> None:
         """Keep all files, or none; a field where no file was chosen comes as one without a name."""
         named = [(each, _text_of(each.file_name)) for each in files if each.file_name]
@@ -140,12 +150,12 @@ class Uploads:
         place.parent.mkdir()
         return path.replace(place)
 
-    @contextmanager
+    @contextlib.contextmanager
     def _partial(self) -> Iterator[Path]:
         """A folder for what has not come completely; what is left there goes away."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=self._folder))
+            partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=self._folder))
         except OSError as error:
             raise InputError(f"cannot be written ({error.strerror})", file=self._folder) from error
         try:
@@ -171,16 +181,22 @@ def made_synthetic(folder: Path, layout: Layout) -> Path:
     Args:
         folder: The console's own.
         layout: As of the command ``frhead synthetic``.
+
+    Raises:
+        InputError: If they cannot be written.
     """
     archive = synthetic_archive(folder, layout)
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{archive}.lock"):
-        if not archive.exists():
-            partial = archive.with_name(f"partial-{archive.name}")
-            arguments = ["--layout", layout, "--output", str(partial)]
-            context = synthetic.command.make_context("synthetic", arguments)
-            synthetic.write_recordings(**context.params)
-            partial.replace(archive)
+    try:
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{archive}.lock"):
+            if not archive.exists():
+                partial = archive.with_name(f"partial-{archive.name}")
+                arguments = ["--layout", layout, "--output", str(partial)]
+                context = synthetic.command.make_context("synthetic", arguments)
+                synthetic.write_recordings(**context.params)
+                partial.replace(archive)
+    except OSError as error:
+        raise InputError(f"cannot be written ({error.strerror})", file=archive) from error
     return archive
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shlex
+import time
 import zipfile
 from pathlib import Path
 
@@ -307,6 +309,15 @@ def test_an_upload_that_breaks_off_or_comes_from_elsewhere_leaves_nothing(form, 
         assert answer.status_code in (403, 422)
     assert form.browser.post("/new", data={"csrf": "x"}).status_code == 422
     assert list((form.work_directory / "console" / "uploads").iterdir()) == []
+
+
+def test_what_broke_off_with_the_console_goes_away_when_it_is_old(form):
+    uploads = form.work_directory / "console" / "uploads"
+    for name, age in ((".partial-old", 90_000), (".partial-new", 60), ("kept", 90_000)):
+        (uploads / name).mkdir(parents=True)
+        os.utime(uploads / name, (time.time() - age,) * 2)
+    Form(form.work_directory)
+    assert sorted(path.name for path in uploads.iterdir()) == [".partial-new", "kept"]
 
 
 @given(st.text(max_size=300))
