@@ -113,4 +113,4 @@ def test_it_says_where_it_is_from_and_keeps_nothing_of_where_it_was_built(
     assert image.labels["org.opencontainers.image.revision"]
     assert "127.0.0.1" not in json.dumps(image.history())
     search = "find /etc /venv /app /home -name 'pip*.conf' -o -name 'pip-ca.crt' -size +0"
-    assert console.exec_run(["sh", "-c", search]).output == b""
+    assert console.exec_run(["sh", "-c", search], stderr=False).output in (b"", None)
