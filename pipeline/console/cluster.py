@@ -26,7 +26,7 @@ from pipeline.schedules import Applied, Schedules
 
 FILE_NAME = "schedules.yaml"
 RUNS_SEARCHED = 200
-_MOST_ALIASES = 20
+_MOST_ALIASES, _DEEPEST = 20, 20
 _TRIES = 2  # somebody waits for the page
 
 
@@ -111,7 +111,7 @@ def schedules_of(text: str) -> tuple[ScheduleFile, Mapping[str, Recipe]]:
         file = Path(folder) / FILE_NAME
         file.write_text(text, encoding="utf-8", errors="surrogatepass")
         try:
-            _refuse_many_aliases(text)
+            _refuse_what_is_boundless(text)
             return read_schedules(file, others_too=False)
         except RecipeError as error:
             raise RecipeError(
@@ -123,18 +123,22 @@ def schedules_of(text: str) -> tuple[ScheduleFile, Mapping[str, Recipe]]:
                 expected=error.expected,
                 hint=error.hint,
             ) from None
-        except (ValueError, RecursionError) as error:  # a day 32, or ten thousand brackets
+        except ValueError as error:  # a day 32
             raise RecipeError(f"is not valid YAML ({error})", file=FILE_NAME) from None
 
 
-def _refuse_many_aliases(text: str) -> None:
-    """A few lines of aliases of aliases stand for more than any memory holds."""
+def _refuse_what_is_boundless(text: str) -> None:
+    """A few lines of aliases of aliases, or of brackets, can keep a reader busy for hours."""
+    aliases = depth = 0
     with contextlib.suppress(yaml.YAMLError):  # is told with its place by what reads the file
-        aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text))
-        if aliases > _MOST_ALIASES:
-            raise RecipeError(
-                "has more aliases than are allowed here",
-                file=FILE_NAME,
-                found=aliases,
-                expected=f"at most {_MOST_ALIASES}",
-            )
+        for event in yaml.parse(text):
+            aliases += isinstance(event, yaml.AliasEvent)
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if aliases > _MOST_ALIASES or depth > _DEEPEST:
+                raise RecipeError(
+                    "has more aliases, or more brackets in brackets, than are allowed here",
+                    file=FILE_NAME,
+                    line=event.start_mark.line + 1,
+                    expected=f"at most {_MOST_ALIASES} aliases, and {_DEEPEST} levels",
+                )

@@ -102,3 +102,15 @@ def test_what_it_does_not_use_is_not_in_it(console: Container) -> None:
     assert not {"torch", "numba", "llvmlite", "tensorboard", "pip"} & packages
     sizes = console.exec_run(["du", "-scm", "/venv", "/app"]).output.decode().split()
     assert int(sizes[-2]) < 450
+
+
+def test_it_says_where_it_is_from_and_keeps_nothing_of_where_it_was_built(
+    client: docker.DockerClient, images: dict[str, str], console: Container
+) -> None:
+    image = client.images.get(images["console"])
+    assert image.attrs["Config"]["User"] == "1000:1000"
+    assert image.labels["org.opencontainers.image.licenses"] == "Apache-2.0"
+    assert image.labels["org.opencontainers.image.revision"]
+    assert "127.0.0.1" not in json.dumps(image.history())
+    search = "find /etc /venv /app /home -name 'pip*.conf' -o -name 'pip-ca.crt' -size +0"
+    assert console.exec_run(["sh", "-c", search], stderr=False).output in (b"", None)
