@@ -139,6 +139,6 @@ def _refuse_what_is_boundless(text: str) -> None:
                 raise RecipeError(
                     "has more aliases, or more brackets in brackets, than are allowed here",
                     file=FILE_NAME,
-                    line=event.start_mark.line + 1,
+                    line=event.start_mark.line + 1 if event.start_mark else None,
                     expected=f"at most {_MOST_ALIASES} aliases, and {_DEEPEST} levels",
                 )
