@@ -1,14 +1,15 @@
-# Every target first brings .venv up to date. Overridable: PYTHON, WORKERS, DEMO.
+# Every target first brings .venv up to date. Overridable: PYTHON, WORKERS, DEMO, SCREENSHOTS.
 PYTHON ?= python3
 WORKERS ?= 2
 DEMO ?= build/demo
+SCREENSHOTS ?= build/screenshots
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: help install demo images test lint format bench diagram clean
+.PHONY: help install demo images test lint format bench diagram screenshots clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -49,6 +50,9 @@ bench: install  ## speed and memory beside a plain implementation
 
 diagram: install  ## draw docs/images/dag.svg again
 	$(BIN)/python docs/images/dag.py
+
+screenshots: install  ## take the pictures in docs/images/console again
+	$(BIN)/python docs/images/console.py $(SCREENSHOTS)
 
 clean:  ## remove everything that can be made again, downloads and runs excepted
 	rm -rf build/demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info $(VENV)
