@@ -16,7 +16,7 @@ from frhead_core.settings_files import closest
 from pipeline.display import StepState
 from pipeline.run_engine import ENDED, RunRecord, RunState, StepRecord, unknown_step
 from pipeline.run_folder import RECORD
-from pipeline.run_index import RunIndex, record_of, stamps
+from pipeline.run_index import RunIndex, stamps
 from pipeline.run_records import living, read_facts, read_record, state_of
 from pipeline.step_processes import LOG_NAME
 
@@ -36,9 +36,7 @@ class LocalRuns:
         return str(self.work_directory)
 
     def runs(self, limit: int) -> list[RunRecord]:
-        newest = sorted(self._names(), reverse=True)[:limit]
-        folders = [self.work_directory / name for name in newest]
-        return [living(folder, record_of(folder)) for folder in folders]
+        return self.all_runs()[:limit]
 
     def all_runs(self) -> list[RunRecord]:
         """All runs, newest first, without their steps; the second time only changes are read.

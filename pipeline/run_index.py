@@ -36,7 +36,7 @@ class RunIndex:
         with self._lock:
             self._known = dict(self._look())
             known = self._known
-        newest_first = (known[name][1] for name in sorted(known, reverse=True))
+        newest_first = (run for _, run in sorted(known.values(), key=_newness, reverse=True))
         return [
             living(self.work_directory / run.id, run) if run.state == "running" else run
             for run in newest_first
@@ -48,6 +48,12 @@ class RunIndex:
             if known is None or known[0] != stamp:
                 known = stamp, record_of(self.work_directory / name)
             yield name, known
+
+
+def _newness(known: tuple[Stamp, RunRecord]) -> tuple[float, str]:
+    """When a run started or, if it does not say that, when its record was written; its name."""
+    (_, written, _), run = known
+    return (run.started.timestamp() if run.started else written / 1e9, run.id)
 
 
 def stamps(work_directory: Path) -> Iterator[tuple[str, Stamp]]:

@@ -19,7 +19,8 @@ from frhead_core.errors import FRHeadError, InputError
 from pipeline import run_index, run_records
 from pipeline.local_runs import LocalRuns
 from pipeline.run_engine import Accuracy
-from pipeline.run_folder import RunFolder
+from pipeline.run_folder import RECORD, RunFolder
+from pipeline.run_index import RunIndex
 from pipeline.run_records import read_record
 
 FACTS = {
@@ -234,3 +235,12 @@ def test_another_process_may_write_while_several_threads_list(tmp_path):
     assert writer.returncode == 0
     assert runs.all_runs() == LocalRuns(tmp_path).all_runs()
     assert len(runs.all_runs()) == 10
+
+
+def test_runs_of_any_name_are_ordered_by_when_they_started(tmp_path: Path) -> None:
+    for name, year in (("zz", 2020), ("a", 2026), ("m", 2023)):
+        (tmp_path / name).mkdir()
+        started = f"{year}-01-01T00:00:00+0000"
+        (tmp_path / name / RECORD).write_text(json.dumps({"status": "done", "started": started}))
+    assert [run.id for run in RunIndex(tmp_path).records()] == ["a", "m", "zz"]
+    assert [run.id for run in LocalRuns(tmp_path).runs(2)] == ["a", "m"]
