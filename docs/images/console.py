@@ -37,10 +37,10 @@ from tests.kfp_stand_in import serving  # noqa: E402
 PICTURES = Path(__file__).with_name("console")
 COLOURS = 128
 WIDE, NARROW = {"width": 1120, "height": 800}, {"width": 390, "height": 844}
-TALLEST = 1500
+TALLEST = 2000
 FRAME = 14
 """Of the skeleton, where its action has begun."""
-RUNS = {"demo-without-head": ["--set", "head.enabled=false"], "demo-with-head": []}
+RUNS = {"demo-with-head": [], "demo-without-head": ["--set", "head.enabled=false"]}
 SCHEDULES = """\
 time_zone: Europe/Berlin
 schedules:
@@ -89,6 +89,7 @@ class Picture:
 
 
 def open_pair(page: Page) -> None:
+    """The samples of the most confused pair."""
     page.locator("a.pair").first.click()
     page.locator(".group").first.wait_for()
 
@@ -99,6 +100,7 @@ def open_sample(page: Page) -> None:
     page.locator(".group", has_text="False negatives").locator("a").first.click()
     for _ in range(FRAME):
         page.locator("canvas").first.press(".")
+    page.locator("canvas").first.blur()
 
 
 def fill_form(page: Page) -> None:
@@ -122,14 +124,14 @@ PICTURES_OF_PAGES = [
     Picture("skeleton", f"{RUN}/results", open_sample),
     Picture("skeleton-dark", f"{RUN}/results", open_sample, dark=True),
     Picture("skeleton-narrow", f"{RUN}/results", open_sample, narrow=True),
-    Picture("comparison", "/compare?run=demo-without-head&run=demo-with-head"),
+    Picture("comparison", "/compare?run=demo-with-head&run=demo-without-head"),
     Picture("schedules", "/schedules"),
     Picture("champion", "/champions/demo"),
 ]
 
 
 def make_runs(folder: Path) -> None:
-    """A run with FR-Head and one without, of which the better one is the champion."""
+    """A run with FR-Head, and one without that has to do better to become the champion."""
     environment = os.environ | {"FRHEAD_STARTED_BY": "researcher"}
 
     def frhead(*arguments: str) -> None:
@@ -167,6 +169,7 @@ def serve(folder: Path) -> Iterator[str]:
 
 
 def declare_schedules(browser: Browser, console: str) -> None:
+    """Have the cluster run something at night and every month."""
     page = browser.new_page()
     page.goto(f"{console}/schedules/new")
     page.get_by_label("or write it here").fill(SCHEDULES)

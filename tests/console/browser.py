@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from filelock import FileLock
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from pipeline.console.app import create_app
 from pipeline.console.settings import ConsoleSettings
@@ -93,3 +93,20 @@ def open_page(chromium: Browser) -> Iterator[Open]:
 def _complains(line: ConsoleMessage) -> bool:
     """Whether the browser complains; that a form had a mistake in it is no complaint."""
     return line.type == "error" and "status of 422" not in line.text
+
+
+def picture(page: Page) -> str:
+    """What the canvas of the page shows."""
+    return str(page.locator("canvas").evaluate("canvas => canvas.toDataURL()"))
+
+
+def watch_a_confused_sample(page: Page) -> None:
+    """Go from a run's results to a sample of the most confused pair, and see its skeleton play."""
+    page.locator("a.pair").first.click()
+    expect(page.get_by_text("False negatives of").first).to_be_visible()
+    page.locator(".group a").first.click()
+    frame = page.locator(".controls .place")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()  # it plays on its own
+    before, first = picture(page), frame.inner_text()
+    expect(frame).not_to_have_text(first)
+    assert picture(page) != before

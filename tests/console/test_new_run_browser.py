@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from components import lifeline
 from frhead_core.data.synthetic import write_nw_ucla
+from tests.console.browser import watch_a_confused_sample
 from tests.console.finished_run import TINY
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -46,7 +47,7 @@ def choose_small_run(page: Page, name: str, *settings: str) -> None:
     page.get_by_label("Settings", exact=True).fill("\n".join((*TINY, *settings)))
 
 
-def test_from_the_form_to_a_finished_run(new_run):
+def test_from_the_form_to_a_finished_run_and_its_confused_skeleton_playing(new_run):
     page = new_run()
     choose_small_run(page, "by-hand")
     page.get_by_label("Epochs", exact=True).fill("0")
@@ -62,7 +63,7 @@ def test_from_the_form_to_a_finished_run(new_run):
     expect(page).to_have_url(re.compile("/runs/by-hand$"), timeout=A_RUN)
     expect(page.locator("[data-state=done]")).to_be_visible(timeout=A_RUN)
     page.get_by_role("link", name="Results").click()
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    watch_a_confused_sample(page)
     page.get_by_role("link", name="Queue").click()
     expect(page.get_by_role("row", name=re.compile("by-hand.*done"))).to_be_visible()
     # Once more, from what it was.

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from frhead_core.evaluation import metrics
 from frhead_core.evaluation.ensemble import combine
 from pipeline.console.routes import results as results_routes
+from tests.console.browser import picture, watch_a_confused_sample
 from tests.console.finished_run import MODALITIES
 from tests.console.test_results import pages, scores_of
 
@@ -30,20 +31,9 @@ def results(telling_run, serve, open_page):
     return start
 
 
-def picture(page: Page) -> str:
-    return str(page.locator("canvas").evaluate("canvas => canvas.toDataURL()"))
-
-
 def test_from_a_confused_pair_to_its_skeleton_playing(results):
     page = results()
-    page.locator("a.pair").first.click()
-    expect(page.get_by_text("False negatives of").first).to_be_visible()
-    page.locator(".group a").first.click()
-    frame = page.locator(".controls .place")
-    expect(page.get_by_role("button", name="Pause")).to_be_visible()  # it plays on its own
-    before, first = picture(page), frame.inner_text()
-    expect(frame).not_to_have_text(first)
-    assert picture(page) != before
+    watch_a_confused_sample(page)
     assert page.locator(".verdicts tbody tr").count() == 3
 
 
