@@ -103,6 +103,11 @@ def open_sample(page: Page) -> None:
     page.locator("canvas").first.blur()
 
 
+def to_the_end_of_the_log(page: Page) -> None:
+    """Where the training is."""
+    page.get_by_role("log").evaluate("log => { log.scrollTop = log.scrollHeight; }")
+
+
 def fill_form(page: Page) -> None:
     """A form with a mistake in it."""
     page.get_by_label("Epochs", exact=True).fill("0")
@@ -117,7 +122,7 @@ PICTURES_OF_PAGES = [
     Picture("run", RUN),
     Picture("run-dark", RUN, dark=True),
     Picture("run-narrow", RUN, narrow=True),
-    Picture("step", f"{RUN}/steps/train_modality-joint"),
+    Picture("step", f"{RUN}/steps/train_modality-joint", to_the_end_of_the_log),
     Picture("results", f"{RUN}/results"),
     Picture("results-dark", f"{RUN}/results", dark=True),
     Picture("pair", f"{RUN}/results", open_pair),

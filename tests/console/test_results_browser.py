@@ -34,6 +34,8 @@ def results(telling_run, serve, open_page):
 def test_from_a_confused_pair_to_its_skeleton_playing(results):
     page = results()
     watch_a_confused_sample(page)
+    players = page.locator(".players")
+    assert players.evaluate("each => getComputedStyle(each).display") == "grid"
     assert page.locator(".verdicts tbody tr").count() == 3
 
 
