@@ -99,7 +99,7 @@ def test_defaults_and_limits_are_those_of_the_command_and_the_recipe(form):
     page = form.page("?benchmark=nw-ucla&recipe=fast")
     batch = page.select_one("[name='settings.training.batch_size']")
     assert (batch["placeholder"], batch["min"]) == ("32", "1.0")
-    assert page.select_one("#epochs")["placeholder"] == "5"
+    assert page.select_one("#epochs")["placeholder"] == "15"
     parallel = page.select_one("#parallel_modalities")
     assert (parallel["min"], parallel["max"], parallel["placeholder"]) == ("1", "2", "1")
     assert "containers" in page.select_one("#help-engine").text
