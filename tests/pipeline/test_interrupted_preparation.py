@@ -140,7 +140,9 @@ class KillingReporter(Reporter):
         self.messages: list[str] = []
 
     def begin(self, task: str, total: int, unit: str, done: int = 0) -> None:
-        self.begun[task], self.done = done, done
+        self.done = done
+        if task != "fingerprinting":  # which is done every time
+            self.begun[task] = done
 
     def advance(self, amount: int = 1, **figures: float) -> None:
         self.done += amount
