@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+Headers = dict[str, str]
+
 
 @dataclass
 class Fault:
@@ -28,7 +30,7 @@ class Fault:
     """
 
     kind: str
-    matches: Callable[[str, str], bool] = lambda method, path: True
+    matches: Callable[[str, str, Headers], bool] = lambda method, path, headers: True
     times: int = 1
     status: int = 503
     headers: dict[str, str] = field(default_factory=dict)
@@ -57,15 +59,15 @@ class FaultyProxy:
     def plan(self, kind: str, method: str = "", path: str = "", **more) -> None:
         """Plan a fault for requests of a method whose path and query hold a text."""
 
-        def matches(asked: str, place: str) -> bool:
+        def matches(asked: str, place: str, _headers: Headers) -> bool:
             return method in ("", asked) and path in place
 
         self.faults.append(Fault(kind, matches, **more))
 
-    def fault_for(self, method: str, path: str) -> Fault:
+    def fault_for(self, method: str, path: str, headers: Headers) -> Fault:
         with self.lock:
             for fault in self.faults:
-                if fault.times and fault.matches(method, path):
+                if fault.times and fault.matches(method, path, headers):
                     fault.times -= 1
                     return fault
         return Fault("none")
@@ -91,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         headers = dict(self.headers.items())
         self.owner.requests.append((self.command, self.path, headers))
-        fault = self.owner.fault_for(self.command, self.path)
+        fault = self.owner.fault_for(self.command, self.path, headers)
         if fault.kind == "reset_before":
             self._reset()
             return
