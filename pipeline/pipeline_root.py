@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from components.object_storage.client import ObjectStore
-from components.object_storage.directories import files_of, in_turn
+from components.object_storage.directories import digest_of, files_of, in_turn
 from components.object_storage.errors import (
     ChangedObjectError,
     DamagedObjectError,
@@ -32,7 +32,7 @@ from components.object_storage.errors import (
     ObjectStorageError,
 )
 from components.object_storage.location import Location
-from components.object_storage.transfer import download_file, readable, upload_file
+from components.object_storage.transfer import download_file, upload_file
 from frhead_core.errors import FRHeadError, InputError
 from frhead_core.progress import SILENT, Reporter
 
@@ -146,14 +146,9 @@ def stored_files(path: Path) -> tuple[StoredFile, ...]:
         InputError: If there is nothing, or it cannot be read.
     """
     return tuple(
-        StoredFile(name, file.stat().st_size, _sha256(file))
+        StoredFile(name, file.stat().st_size, digest_of(file))
         for name, file in files_of(path).items()
     )
-
-
-def _sha256(path: Path) -> str:
-    with readable(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class PipelineRoot:
@@ -231,7 +226,7 @@ class PipelineRoot:
         def fetch(name: str, inner: Reporter) -> None:
             file, path = files[name]
             if not (path.is_file() and path.stat().st_size == file.size) or (
-                _sha256(path) != file.sha256
+                digest_of(path) != file.sha256
             ):
                 self._fetch(file, path, inner)
 

@@ -113,7 +113,7 @@ def verify(
             )
         if path is not None and name not in files:
             differences.append(f"{facts.location}: is not in {path}")
-        elif path is not None and _digest(files[name], "sha256") != content:
+        elif path is not None and digest_of(files[name]) != content:
             differences.append(f"{facts.location}: differs from {files[name]}")
 
     sizes = {name: facts.size for name, facts in stored.items()}
@@ -175,10 +175,15 @@ def _is_copy(file: Path, facts: ObjectFacts) -> bool:
     if not file.is_file() or file.stat().st_size != facts.size:
         return False
     expected, kind = expected_checksum(facts, None)
-    return expected is not None and _digest(file, kind) == expected
+    return expected is not None and digest_of(file, kind) == expected
 
 
-def _digest(path: Path, kind: str) -> str:
+def digest_of(path: Path, kind: str = "sha256") -> str:
+    """A checksum of the content of a file, as hex.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
     with readable(path) as file:
         return hashlib.file_digest(
             file, lambda: hashlib.new(kind, usedforsecurity=False)
