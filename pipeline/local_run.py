@@ -36,7 +36,7 @@ from pipeline.pipeline_root import NotStoredError, PipelineRoot, usable_root
 from pipeline.profile import read_profile
 from pipeline.raw_data import absolute
 from pipeline.results import PROMOTING, REPORTING, collect_results, read_accuracies
-from pipeline.run_folder import MIRRORS, RunFolder
+from pipeline.run_folder import MIRRORS, RunFolder, recorded_now
 from pipeline.run_starter import started_by
 from pipeline.step_images import rename_images
 from pipeline.step_limits import StepLimits, limits_of
@@ -249,7 +249,7 @@ def _facts(run: LocalRun) -> dict[str, Any]:
     return {
         "benchmark": run.recipe.name,
         "started_by": started_by(),
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "started": recorded_now(),
         "raw": str(absolute(run.raw)),
         "champions": run.champions,
         "modalities": list(run.modalities),

@@ -19,6 +19,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ MIRRORS = "mirrors"
 MAKER = "run.txt"
 """File beside the artifacts that a run has made, with its name."""
 _PARTIAL_RECORD = f"{RECORD}.partial"
+_MOMENT = "%Y-%m-%dT%H:%M:%S%z"
 CONTENTS = frozenset({RECORD, _PARTIAL_RECORD, KFP_LOG, lifeline.LOCK_NAME, "steps", "results"})
 """Everything that a run puts into its folder; whoever adds to it says so here."""
 STARTED_BY = "FRHEAD_STARTED_BY"
@@ -131,11 +133,30 @@ class RunFolder:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether there is such a run: one that has written its record."""
+        return (self.path / RECORD).is_file()
+
     def record(self, facts: dict[str, Any]) -> None:
         """Write ``run.json``, atomically."""
         partial = self.path / _PARTIAL_RECORD
         partial.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         partial.replace(self.path / RECORD)
+
+
+def recorded_now() -> str:
+    """This moment, as a record says it."""
+    return time.strftime(_MOMENT)
+
+
+def recorded_moment(text: str) -> datetime:
+    """The moment that a record says.
+
+    Raises:
+        ValueError: If it says none.
+    """
+    return datetime.strptime(text, _MOMENT)
 
 
 def maker_file(artifacts: Path, place: object) -> Path | None:

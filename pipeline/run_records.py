@@ -13,7 +13,7 @@ from typing import Any, cast, get_args
 from components import lifeline
 from frhead_core.errors import InputError
 from pipeline.run_engine import Accuracy, RunRecord, RunState
-from pipeline.run_folder import RECORD
+from pipeline.run_folder import RECORD, recorded_moment
 
 _DAMAGE = (TypeError, ValueError, AttributeError, LookupError, OverflowError, RecursionError)
 _LONGEST_SECONDS = 10 * 366 * 24 * 3600.0
@@ -139,7 +139,7 @@ def _moment(value: Any) -> datetime | None:
     """Between years that can be shown in every time zone and have an end that can be told."""
     if value is None:
         return None
-    moment = datetime.strptime(value, "%Y-%m-%dT%H:%M:%S%z")
+    moment = recorded_moment(value)
     if not 1970 <= moment.year <= 9000:
         raise ValueError(f"found the year {moment.year}")
     return moment

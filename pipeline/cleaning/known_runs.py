@@ -6,21 +6,21 @@ artifacts of a run whose program was killed are known.
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from components import lifeline
 from components.events import FILE_NAME
+from frhead_core.errors import InputError
 from pipeline.cleaning.tree_facts import tree_facts
 from pipeline.results import RESULTS_CONTENTS
-from pipeline.run_folder import CONTENTS, FETCHED, KFP_LOG, RECORD
+from pipeline.run_folder import CONTENTS, FETCHED, KFP_LOG, RECORD, recorded_moment
+from pipeline.run_records import read_facts
 
 STEP_ARTIFACTS = re.compile(
     r"frhead-\d{4}(?:-\d\d){5}-\d{6}/(?:for-loop-\d+-iteration-\d+/)*[a-z][a-z0-9-]*"
@@ -44,22 +44,20 @@ class KnownRun:
         return self.path.name
 
     @cached_property
-    def record(self) -> dict[str, Any] | None:
+    def record(self) -> Mapping[str, Any] | None:
         """What ``run.json`` says; None if it cannot be read."""
         try:
-            values = json.loads((self.path / RECORD).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return read_facts(self.path)
+        except InputError:
             return None
-        return values if isinstance(values, dict) else None
 
     @cached_property
     def started(self) -> float | None:
         """When it started, in seconds since 1970; None if it does not say so."""
         try:
-            moment = datetime.strptime((self.record or {})["started"], "%Y-%m-%dT%H:%M:%S%z")
+            return recorded_moment((self.record or {})["started"]).timestamp()
         except (KeyError, TypeError, ValueError):
             return None
-        return moment.timestamp()
 
     @cached_property
     def last_used(self) -> float:

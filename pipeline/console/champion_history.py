@@ -6,14 +6,13 @@ their runs, so it is known of runs in the work directory.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from components.champion_place import champion_place
 from components.champions import ChampionRecord, Champions
@@ -21,7 +20,8 @@ from components.object_storage.client import ObjectStore
 from components.object_storage.location import Location, is_uri
 from frhead_core.errors import InputError
 from pipeline.results import PROMOTION_JSON
-from pipeline.run_folder import RECORD
+from pipeline.run_folder import recorded_moment
+from pipeline.run_records import read_facts
 
 
 @dataclass(frozen=True)
@@ -154,19 +154,15 @@ def refusals(work_directory: Path, place: str, benchmark: str) -> Iterator[Refus
     for path in work_directory.glob(f"*/results/{PROMOTION_JSON}"):
         folder = path.parents[1]
         try:
-            facts = _Facts.model_validate(_read(folder / RECORD))
-            decision = _Decision.model_validate(_read(path))
+            facts = _Facts.model_validate(read_facts(folder))
+            decision = _Decision.model_validate_json(path.read_bytes())
             ended = _ended(facts)
-        except (OSError, ValueError, ValidationError):
+        except (InputError, OSError, ValueError):
             continue  # the run goes on, or was cut off; its own page says so
         if (facts.benchmark, facts.champions) == (benchmark, place) and not decision.promoted:
             yield Refusal(folder.name, ended, decision.accuracy, decision.samples, decision.reason)
 
 
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def _ended(facts: _Facts) -> datetime:
-    started = datetime.strptime(facts.started, "%Y-%m-%dT%H:%M:%S%z")
+    started = recorded_moment(facts.started)
     return started.astimezone(UTC) + timedelta(seconds=facts.seconds)

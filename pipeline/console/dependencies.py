@@ -13,7 +13,7 @@ from pipeline.console.failures import NoSuchThingError
 from pipeline.console.security import checked_form
 from pipeline.local_runs import LocalRuns
 from pipeline.run_engine import RunRecord
-from pipeline.run_folder import RECORD, RunFolder
+from pipeline.run_folder import RunFolder
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$"  # no separator, no parent folder
 Name = Annotated[str, Path(pattern=NAME_PATTERN)]
@@ -52,7 +52,7 @@ def run_folder(name: Name, runs: Runs) -> RunFolder:
         NoSuchThingError: If there is none of that name.
     """
     folder = RunFolder(runs.work_directory / name)
-    if not (folder.path / RECORD).is_file():
+    if not folder.is_recorded:
         raise NoSuchThingError(f"There is no run {name}.")
     return folder
 

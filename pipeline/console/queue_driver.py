@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import subprocess
@@ -13,10 +12,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from frhead_core.errors import InputError
 from pipeline.code_version import package_root
 from pipeline.console.queue_entries import EntryState, Queue, QueueEntry
 from pipeline.console.queue_processes import DetachedProcess
-from pipeline.run_folder import RECORD, STARTED_BY
+from pipeline.run_folder import STARTED_BY
+from pipeline.run_records import read_facts
 
 _LOG = logging.getLogger(__name__)
 _SECONDS = 0.5
@@ -129,9 +130,8 @@ class QueueDriver:
     def _outcome(self, entry: QueueEntry) -> EntryState:
         """What the run's record says; one that has none, or goes on without a process, failed."""
         try:
-            record = json.loads((self._work_directory / entry.name / RECORD).read_bytes())
-            status = record.get("status")
-        except (OSError, ValueError, AttributeError):
+            status = read_facts(self._work_directory / entry.name).get("status")
+        except InputError:
             status = None
         if status in ("done", "failed", "stopped"):
             return status  # type: ignore[no-any-return]

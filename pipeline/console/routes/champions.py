@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import ValidationError
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from frhead_core.errors import FRHeadError, InputError
 from pipeline.console.champion_history import (
@@ -19,7 +19,7 @@ from pipeline.console.champion_history import (
     summary,
 )
 from pipeline.console.dependencies import CheckedForm, Name, Runs
-from pipeline.console.pages import page
+from pipeline.console.pages import page, to_page
 from pipeline.console.routes.champions_api import (
     HIGHEST_NUMBER,
     LONGEST_REASON,
@@ -29,7 +29,7 @@ from pipeline.console.routes.champions_api import (
     champion,
     rolled_back,
 )
-from pipeline.run_folder import RECORD
+from pipeline.run_folder import RunFolder
 
 router = APIRouter(prefix="/champions", include_in_schema=False)
 To = Annotated[int, Query(ge=1, le=HIGHEST_NUMBER)]
@@ -64,7 +64,7 @@ def show(request: Request, champions: OfBenchmark, place: Place, runs: Runs) -> 
         "champion": accepted[0],
         "entries": sorted(both, key=lambda entry: entry.created, reverse=True),
         "is_refusal": lambda entry: isinstance(entry, Refusal),
-        "is_here": lambda run: (runs.work_directory / _one_name(run) / RECORD).is_file(),
+        "is_here": lambda run: RunFolder(runs.work_directory / _one_name(run)).is_recorded,
         "place": place,
     }
     return page(request, "champion.html", context)
@@ -97,8 +97,7 @@ def take(request: Request, benchmark: Name, champions: OfBenchmark, form: Checke
     except InputError as error:
         mistake = str(error)
     else:
-        root = request.scope.get("root_path", "")
-        return RedirectResponse(f"{root}/champions/{benchmark}", status_code=303)
+        return to_page(request, f"/champions/{benchmark}")
     number = str(form.get("to"))
     context = {
         "older": champion(champions, int(number) if number.isascii() and number.isdigit() else 0),

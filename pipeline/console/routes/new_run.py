@@ -9,14 +9,13 @@ from typing import Any
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from frhead_core.config import benchmark_names, load_recipe
 from frhead_core.errors import FRHeadError, InputError
 from frhead_core.recipe_variants import REFERENCE, variant_names
 from pipeline import options
-from pipeline.console.dependencies import NAME_PATTERN, CheckedForm, Runs
-from pipeline.console.failures import NoSuchThingError
+from pipeline.console.dependencies import NAME_PATTERN, CheckedForm, Runs, run_folder
 from pipeline.console.new_run_again import values_of
 from pipeline.console.new_run_checks import SOURCE, CheckedRequest, asked_request, checked_request
 from pipeline.console.new_run_data import Submitted
@@ -25,10 +24,9 @@ from pipeline.console.new_run_fields import (
     option_sections,
     settings_sections,
 )
-from pipeline.console.pages import page
+from pipeline.console.pages import page, to_page
 from pipeline.console.queue_dependencies import Starter, UploadFolder
 from pipeline.console.security import CSRF_FIELD, check_csrf
-from pipeline.run_folder import RECORD, RunFolder
 
 router = APIRouter(include_in_schema=False)
 _FIRST = "demo"
@@ -49,10 +47,7 @@ def show(
     source = "synthetic" if benchmark in _TRIED else "place"
     values = {"benchmark": benchmark, "recipe": recipe, SOURCE: source}
     if of:
-        folder = RunFolder(runs.work_directory / of)
-        if not (folder.path / RECORD).is_file():
-            raise NoSuchThingError(f"There is no run {of}.")
-        values = values_of(folder, starter.folder) | {SOURCE: "place"}
+        values = values_of(run_folder(of, runs), starter.folder) | {SOURCE: "place"}
     return _form(request, starter, values, again=of)
 
 
@@ -95,8 +90,7 @@ def _answer(request: Request, starter: Starter, submitted: Submitted) -> Respons
         except InputError as error:
             checked.mistakes["name" if error.field == "--name" else ""] = str(error)
         else:
-            place = f"{request.scope.get('root_path', '')}/queue/{name}"
-            return RedirectResponse(place, status_code=303)
+            return to_page(request, f"/queue/{name}")
     return _form(request, starter, values, checked)
 
 

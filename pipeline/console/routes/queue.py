@@ -6,13 +6,13 @@ from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from pipeline.console.dependencies import CheckedForm, Record, Runs
-from pipeline.console.pages import page
+from pipeline.console.pages import page, to_page
 from pipeline.console.queue_dependencies import Driver, Entry, Starter
 from pipeline.console.queue_entries import QueueEntry
-from pipeline.run_folder import RECORD
+from pipeline.run_folder import RunFolder
 
 router = APIRouter(include_in_schema=False)
 MOST_ENDED = 20
@@ -46,33 +46,33 @@ def entry_state(request: Request, entry: Entry, driver: Driver, runs: Runs) -> R
 def move_first(request: Request, entry: Entry, starter: Starter, _form: CheckedForm) -> Response:
     """Let it be the next."""
     starter.queue.move_first(entry.name)
-    return _to(request, "/queue")
+    return to_page(request, "/queue")
 
 
 @router.post("/queue/{name}/withdraw")
 def withdraw(request: Request, entry: Entry, starter: Starter, _form: CheckedForm) -> Response:
     """Forget it, if it waits."""
     starter.queue.withdraw(entry.name)
-    return _to(request, "/queue")
+    return to_page(request, "/queue")
 
 
 @router.post("/queue/{name}/stop")
 def stop(request: Request, entry: Entry, driver: Driver, _form: CheckedForm) -> Response:
     """Ask it to end, if it runs."""
     driver.stop_run(entry)
-    return _to(request, f"/queue/{entry.name}")
+    return to_page(request, f"/queue/{entry.name}")
 
 
 @router.post("/queue/{name}/retry")
 def retry_entry(request: Request, entry: Entry, starter: Starter, _form: CheckedForm) -> Response:
     """Ask again for a run that ended before it had a record."""
-    return _to(request, f"/queue/{starter.retry_entry(entry).name}")
+    return to_page(request, f"/queue/{starter.retry_entry(entry).name}")
 
 
 @router.post("/runs/{name}/retry")
 def retry(request: Request, run: Record, starter: Starter, _form: CheckedForm) -> Response:
     """Ask again for a run, which goes on where it failed or was stopped."""
-    return _to(request, f"/queue/{starter.retry(run).name}")
+    return to_page(request, f"/queue/{starter.retry(run).name}")
 
 
 def _whole_queue(starter: Starter, runs: Runs) -> dict[str, Any]:
@@ -93,8 +93,4 @@ def _one(entry: QueueEntry, driver: Driver, runs: Runs) -> dict[str, Any]:
 
 
 def _has_record(entry: QueueEntry, runs: Runs) -> bool:
-    return (runs.work_directory / entry.name / RECORD).is_file()
-
-
-def _to(request: Request, path: str) -> Response:
-    return RedirectResponse(request.scope.get("root_path", "") + path, status_code=303)
+    return RunFolder(runs.work_directory / entry.name).is_recorded
