@@ -8,10 +8,10 @@ from urllib.parse import quote
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from frhead_core.errors import FRHeadError
-from pipeline.console.pages import page
+from pipeline.console.pages import page, to_page
 from pipeline.console.security import LoginRequiredError, path_of
 from pipeline.run_engine import NotThereError, UnavailableError
 
@@ -45,8 +45,7 @@ def handle_failures(app: FastAPI) -> None:
 
     @app.exception_handler(LoginRequiredError)
     async def _login(request: Request, _error: LoginRequiredError) -> Response:
-        place = f"{request.scope.get('root_path', '')}/login?next={quote(path_of(request))}"
-        return RedirectResponse(place, status_code=303)
+        return to_page(request, f"/login?next={quote(path_of(request))}")
 
 
 def _answer(

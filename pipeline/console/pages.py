@@ -9,7 +9,7 @@ from typing import Any
 
 import jinja2
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from frhead_core.config import recipe_to_yaml
 from frhead_core.evaluation.tables import modality_text
@@ -50,6 +50,11 @@ def page(
     }
     text = _ENVIRONMENT.get_template(template).render({**shared, **context})
     return HTMLResponse(text, status_code=status_code)
+
+
+def to_page(request: Request, path: str) -> RedirectResponse:
+    """Send the browser to another page of the console, as after a form that was taken."""
+    return RedirectResponse(request.scope.get("root_path", "") + path, status_code=303)
 
 
 def moment(time: datetime | None) -> str:

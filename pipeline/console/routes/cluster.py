@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from pipeline.console.dependencies import CheckedForm, Name, NamedCluster
-from pipeline.console.pages import page
+from pipeline.console.pages import page, to_page
 from pipeline.console.routes.run import NEXT_OFFSET
 from pipeline.console.step_log import MOST_BYTES
 from pipeline.kubeflow_runs import RECURRING_RUN
@@ -82,15 +82,10 @@ def log(cluster: NamedCluster, name: Name, step: Step, offset: int = 0) -> Respo
 def stop(request: Request, cluster: NamedCluster, name: Name, _form: CheckedForm) -> Response:
     """Ask the run to end."""
     cluster.runs.stop(name)
-    return _to(request, name)
+    return to_page(request, f"/cluster/runs/{name}")
 
 
 @router.post("/{name}/retry")
 def retry(request: Request, cluster: NamedCluster, name: Name, _form: CheckedForm) -> Response:
     """Go on where the run failed or was stopped."""
-    return _to(request, cluster.runs.retry(name))
-
-
-def _to(request: Request, name: str) -> Response:
-    root = request.scope.get("root_path", "")
-    return RedirectResponse(f"{root}/cluster/runs/{name}", status_code=303)
+    return to_page(request, f"/cluster/runs/{cluster.runs.retry(name)}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from pipeline.console.dependencies import CheckedForm
-from pipeline.console.pages import page
+from pipeline.console.pages import page, to_page
 from pipeline.console.security import log_in
 
 router = APIRouter(include_in_schema=False)
@@ -26,14 +26,14 @@ def take(request: Request, form: CheckedForm) -> Response:
     if not log_in(request, str(form.get("token", ""))):
         context = {"next": place, "mistake": "This is not the token."}
         return page(request, "login.html", context, 403)
-    return RedirectResponse(request.scope.get("root_path", "") + _below(place), status_code=303)
+    return to_page(request, _below(place))
 
 
 @router.post("/logout")
 def leave(request: Request, _form: CheckedForm) -> Response:
     """Forget the session."""
     request.session.clear()
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/login", status_code=303)
+    return to_page(request, "/login")
 
 
 def _below(place: str) -> str:

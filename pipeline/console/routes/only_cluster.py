@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
+
+from pipeline.console.pages import to_page
 
 router = APIRouter(include_in_schema=False)
 
@@ -12,4 +14,4 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 def index(request: Request) -> Response:
     """The cluster's runs."""
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/cluster/runs", status_code=303)
+    return to_page(request, "/cluster/runs")

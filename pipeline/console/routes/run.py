@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from pipeline.console.artifact_files import NotAnArtifactError, artifact_place, is_text
 from pipeline.console.dag_steps import prepare_definition
 from pipeline.console.dependencies import CheckedForm, Folder, Name, Record, Runs
-from pipeline.console.pages import page
+from pipeline.console.pages import page, to_page
 from pipeline.console.run_page import about, live
 from pipeline.console.step_log import MOST_BYTES, log_part
 from pipeline.console.step_page import output_place, step_details, value_text
@@ -82,7 +82,7 @@ def download_artifact(folder: Folder, step: Name, output: Name, path: str = "") 
 def stop(request: Request, run: Record, runs: Runs, _form: CheckedForm) -> Response:
     """Ask the run to end."""
     runs.stop(run.id)
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/runs/{run.id}", status_code=303)
+    return to_page(request, f"/runs/{run.id}")
 
 
 def file_to_keep(folder: Folder, step: str, output: str, path: str) -> Response:

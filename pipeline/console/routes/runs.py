@@ -63,7 +63,6 @@ def _context(runs: LocalRuns, query: RunQuery) -> dict[str, Any]:
         "first": (query.page - 1) * query.per_page + 1,
         "all": len(every),
         "damaged": sum(run.state == "unknown" for run in every),
-        "filtered": any((query.status, query.benchmark, query.backbone, query.text)),
         "states": [state for state in get_args(RunState) if state in states],
         "benchmarks": _named(query.benchmark, (run.benchmark for run in every)),
         "backbones": _named(query.backbone, (run.backbone for run in every)),

@@ -8,13 +8,13 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from frhead_core.errors import InputError, RecipeError
 from pipeline.console.cluster import FILE_NAME, RUNS_SEARCHED, Cluster, schedules_of
 from pipeline.console.dependencies import CheckedForm, NamedCluster, PossibleCluster
 from pipeline.console.failures import NoSuchThingError
-from pipeline.console.pages import page
+from pipeline.console.pages import page, to_page
 from pipeline.console.routes.schedules_api import MOST_CHARACTERS, ScheduleId
 from pipeline.cron import both_zones, cron_text, next_times
 from pipeline.schedule_file import ScheduleFile
@@ -93,7 +93,7 @@ def change(
     if verb not in _DONE:
         raise NoSuchThingError(f"A schedule cannot be asked to {verb}.")
     getattr(cluster.schedules, verb)(schedule)
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/schedules", status_code=303)
+    return to_page(request, "/schedules")
 
 
 def _record(cluster: Cluster, schedule: str) -> ScheduleRecord:
